@@ -1,0 +1,187 @@
+"""Frames of the one websocket between a node and the control plane.
+
+A frame is a MessagePack array of items; an item is ``[tag, body]`` whose body stays raw until the
+tag is known, so a kind that one side does not know yet is skipped and spoils nothing.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from agents.protocol.base import Message, Reason
+from agents.protocol.specs import FileRef
+from agents.protocol.workloads import Cause, WorkloadState
+
+MAX_FRAME_BYTES = 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+T = TypeVar("T", bound=Message)
+
+
+class Item(msgspec.Struct, array_like=True, frozen=True):
+    tag: str
+    body: msgspec.Raw
+
+
+# --- up: from the node ---------------------------------------------------------------------------
+
+
+class Hello(Message, tag="hello"):
+    """First item of every link."""
+
+    protocol_version: int
+    agent_version: str
+    boot_id: str
+    sent_at: float  # the node's clock, Unix seconds
+    inventory: "Inventory"
+
+
+class DeviceInfo(Message):
+    uuid: str
+    name: str
+    memory_bytes: int
+    index: int
+    simulated: bool = False
+    facts: dict[str, Any] = {}
+
+
+class Inventory(Message):
+    hostname: str
+    cpu_millis: int
+    memory_bytes: int
+    disk_bytes: int
+    devices: list[DeviceInfo] = []
+    facts: dict[str, Any] = {}  # driver, CUDA, torch, kernel, python, cpu model
+
+
+class Heartbeat(Message, tag="heartbeat"):
+    """Every 10 s: this node is there, and these workloads really run on it."""
+
+    sent_at: float
+    running: list["RunningWorkload"] = []
+
+
+class RunningWorkload(Message):
+    workload: UUID
+    fence: int
+    state: WorkloadState
+
+
+class WorkloadReport(Message, tag="workload"):
+    """A workload has moved. Sequenced per node, spooled until acknowledged."""
+
+    seq: int
+    workload: UUID
+    fence: int
+    state: WorkloadState
+    at: float
+    reason: Reason | None = None
+    cause: Cause | None = None
+    exit_code: int | None = None  # negative: the signal's number
+    log_bytes: int | None = None  # final size of the log, from `finishing` on
+    metrics_bytes: int | None = None
+    dropped_log_bytes: int = 0  # written by the payload beyond the limit: a counted gap
+    outputs: list[FileRef] = []  # with `succeeded`: everything under DATAHALL_OUTPUTS
+
+
+class LogChunk(Message, tag="log"):
+    """Bytes of a workload's output at an offset; a repeat is harmless."""
+
+    workload: UUID
+    fence: int
+    offset: int
+    at: float
+    data: bytes
+
+
+class Point(msgspec.Struct, array_like=True, frozen=True):
+    name: str
+    step: int
+    value: float  # NaN and infinities travel as they are
+    at: float
+
+
+class MetricBatch(Message, tag="metrics"):
+    """Metric points read from [offset, end) of the workload's metrics file."""
+
+    workload: UUID
+    fence: int
+    offset: int
+    end: int
+    points: list[Point]
+    unreadable_lines: int = 0
+
+
+class Live(Message, tag="live"):
+    """One second of readings for whoever is watching; newest wins, never stored."""
+
+    at: float
+    host: dict[str, float | None]
+    devices: dict[str, dict[str, float | None]] = {}  # by device UUID
+
+
+class Block(Message, tag="block"):
+    """Ten seconds of readings of one host, packed by ``blocks.pack``; stored unopened."""
+
+    seq: int
+    start: float
+    data: bytes
+
+
+# --- down: to the node ---------------------------------------------------------------------------
+
+
+class Welcome(Message, tag="welcome"):
+    """Answer to the hello."""
+
+    server_time: float
+    protocol_version: int
+    reports_through: int  # highest sequence already stored
+    blocks_through: int
+
+
+class Offset(Message):
+    workload: UUID
+    offset: int
+
+
+class Ack(Message, tag="ack"):
+    """What is durable now; the node may forget it."""
+
+    reports_through: int | None = None
+    blocks_through: int | None = None
+    logs: list[Offset] = []
+    metrics: list[Offset] = []
+    refused: list[UUID] = []  # workloads whose fence is stale: stop sending for them
+
+
+class Look(Message, tag="look"):
+    """Something is wanted of this node: pull."""
+
+
+def encode_frame(*messages: Message) -> bytes:
+    """A frame of the given messages, each tagged by its type."""
+    return msgspec.msgpack.encode(
+        [Item(tag_of(type(m)), msgspec.Raw(msgspec.msgpack.encode(m))) for m in messages]
+    )
+
+
+def decode_frame(data: bytes) -> list[Item]:
+    """The items of a frame, bodies unread; raises ``msgspec.DecodeError``."""
+    return msgspec.msgpack.decode(data, type=list[Item])
+
+
+def decode_body(item: Item, kind: type[T]) -> T:
+    return msgspec.msgpack.decode(item.body, type=kind)
+
+
+def tag_of(kind: type[Message]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+def utc(seconds: float) -> datetime:
+    """Wire times are Unix seconds; Python's are aware datetimes."""
+
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,121 @@
+"""Bodies of the agent's HTTPS calls under /agent/v1/ (JSON)."""
+
+from typing import Literal
+from uuid import UUID
+
+from agents.protocol.base import Message, Reason
+from agents.protocol.link import Inventory
+
+
+class JoinRequest(Message):
+    """POST /agent/v1/join: a single-use token buys an identity for a key the node made itself."""
+
+    token: str
+    name: str
+    public_key: str  # Ed25519, raw, base64
+    inventory: Inventory
+
+
+class BrokerAccess(Message):
+    """The node's own broker user; it can touch only the node's own keys."""
+
+    url: str
+    username: str
+    password: str
+
+
+class JoinAnswer(Message):
+    node: UUID
+    name: str
+    signing_keys: dict[str, str]  # key id -> Ed25519 public key, raw, base64
+    broker: BrokerAccess | None = None  # None: live by pulling
+
+
+class ChallengeRequest(Message):
+    node: UUID
+
+
+class Challenge(Message):
+    nonce: str
+
+
+class TokenRequest(Message):
+    """POST /agent/v1/token: ``signature`` is over b"datahall-node-v1\\0" + nonce, base64."""
+
+    node: UUID
+    nonce: str
+    signature: str
+
+
+class TokenAnswer(Message):
+    token: str  # bearer for the link and for /agent/v1/, 15 minutes
+    expires_in: int
+    server_time: float
+    signing_keys: dict[str, str]
+
+
+NODE_DOMAIN = b"datahall-node-v1\0"
+
+
+class Desired(Message):
+    """GET /agent/v1/desired: every envelope that this node has not settled yet."""
+
+    envelopes: list[str]
+
+
+class StartRequest(Message):
+    """POST /agent/v1/workloads/{id}/start.
+
+    The same ``nonce`` may ask again after a lost answer; another never gets yes.
+    """
+
+    fence: int
+    nonce: str
+    fabric_address: str = ""
+    port: int | None = None
+
+
+class Ticket(Message):
+    digest: str
+    size: int
+    url: str  # absolute path on the control plane, or an absolute URL of the store
+
+
+class GangPlace(Message):
+    rank: int
+    world_size: int
+    master_addr: str
+    master_port: int
+
+
+class StartAnswer(Message):
+    answer: Literal["wait", "no", "yes"]
+    reason: Reason | None = None
+    run_token: str = ""
+    project: str = ""  # slug
+    secrets: dict[str, str] = {}
+    tickets: list[Ticket] = []
+    gang: GangPlace | None = None
+
+
+class OutputRequest(Message):
+    """POST /agent/v1/workloads/{id}/outputs: may these bytes be sent, and where to?"""
+
+    fence: int
+    digest: str
+    size: int
+
+
+class OutputAnswer(Message):
+    stored: bool  # the bytes are already there
+    upload_url: str = ""
+
+
+class Problem(Message):
+    """RFC 9457, with the code and parameters of the message catalogue."""
+
+    title: str = ""
+    status: int = 0
+    detail: str = ""
+    code: str = ""
+    params: dict[str, object] = {}

@@ -1,0 +1,77 @@
+"""What a workload is to do. Its exact bytes are fetched over HTTPS and checked against the hash in
+the signed order, so a broker cannot change a single argument."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from agents.protocol.base import Message, Resources
+
+
+class FileRef(Message):
+    """One file of an input or an output."""
+
+    path: str  # relative, forward slashes, no "..", unique within its set
+    digest: str  # sha256, lower-case hex
+    size: int
+
+
+class Input(Message):
+    """A named set of files that appears under DATAHALL_INPUTS/<name>."""
+
+    name: str
+    files: list[FileRef]
+    unpack: bool = False  # the files are archives; the payload sees their contents
+
+
+class ScriptSpec(Message, tag="script", tag_field="kind"):
+    """Any Python file or folder, run as its author would run it."""
+
+    code: FileRef  # one .py file, or a .zip of a folder
+    entrypoint: str  # path of the script within the code
+    arguments: list[str] = []
+    requirements: list[str] = []  # PEP 508 lines
+    env: dict[str, str] = {}
+
+
+class RecipeSpec(Message, tag="recipe", tag_field="kind"):
+    """Train with a recipe that the agent carries."""
+
+    recipe: str
+    parameters: dict[str, Any] = {}
+
+
+class ImportSpec(Message, tag="import", tag_field="kind"):
+    """Look at uploaded files, recognise what they are and describe them."""
+
+    max_entries: int = 1_000_000
+    max_unpacked_bytes: int = 64 * 1024**3
+    max_ratio: int = 200
+
+
+Payload = ScriptSpec | RecipeSpec | ImportSpec
+
+
+class WorkloadSpec(Message):
+    """Everything the node has to know about a workload, save secrets and access."""
+
+    name: str  # for people: the job's name
+    payload: Payload
+    resources: Resources
+    inputs: list[Input] = []
+    world_size: int = 1
+    grace_seconds: float = 10.0
+    max_log_bytes: int = 1024**3
+
+
+def encode_spec(spec: WorkloadSpec) -> bytes:
+    return msgspec.json.encode(spec)
+
+
+def decode_spec(body: bytes) -> WorkloadSpec:
+    return msgspec.json.decode(body, type=WorkloadSpec)
+
+
+def sha256_of(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
