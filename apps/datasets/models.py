@@ -1,0 +1,45 @@
+from django.db import models
+
+from apps.common.models import BaseModel
+
+
+class Dataset(BaseModel):
+    project = models.ForeignKey("projects.Project", models.PROTECT, related_name="datasets")
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="dataset_name_unique")
+        ]
+
+
+class VersionState(models.TextChoices):
+    IMPORTING = "importing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class DatasetVersion(BaseModel):
+    """Immutable files and what an import found out about them."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="children")
+    files = models.JSONField()  # of FileRef, sorted by path
+    manifest_sha256 = models.CharField(max_length=64)  # of the canonical JSON of `files`
+    size = models.BigIntegerField()
+    created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
+
+    state = models.CharField(
+        max_length=16, choices=VersionState, default=VersionState.IMPORTING.value
+    )
+    reason = models.JSONField(null=True)  # Reason: why the import failed
+    kind = models.CharField(max_length=32, blank=True)  # of the Profile
+    profile = models.JSONField(null=True)  # Profile; thumbnails as path -> digest in `thumbnails`
+    thumbnails = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="dataset_version_unique")
+        ]

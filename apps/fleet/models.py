@@ -1,0 +1,126 @@
+from django.db import models
+from django.db.models import F, Q
+
+from apps.common.models import BaseModel
+
+
+class Contact(models.TextChoices):
+    FRESH = "fresh"
+    SUSPECT = "suspect"  # silent for 40 s: gets no new work, shown as unreachable
+    LOST = "lost"
+
+
+class Node(BaseModel):
+    """A host with an agent. What it offers is reserved by sum and never beyond its capacity."""
+
+    name = models.CharField(max_length=100, unique=True)
+    public_key = models.BinaryField()  # Ed25519, raw
+    cordoned_at = models.DateTimeField(null=True)  # desired: no new work
+    removed_at = models.DateTimeField(null=True)  # desired: refused at every door
+
+    # observed
+    contact = models.CharField(max_length=16, choices=Contact, default=Contact.SUSPECT.value)
+    last_contact_at = models.DateTimeField(null=True)
+    boot_id = models.CharField(max_length=64, blank=True)
+    agent_version = models.CharField(max_length=32, blank=True)
+    protocol_version = models.PositiveSmallIntegerField(default=0)
+    clock_offset_ms = models.IntegerField(default=0)  # node minus server
+    hostname = models.CharField(max_length=255, blank=True)
+    facts = models.JSONField(default=dict)
+    cpu_millis = models.PositiveIntegerField()
+    memory_bytes = models.BigIntegerField()
+    disk_bytes = models.BigIntegerField(default=0)
+
+    reserved_cpu_millis = models.PositiveIntegerField(default=0)
+    reserved_memory_bytes = models.BigIntegerField(default=0)
+
+    # the node's broker user: the controller keeps it true in the broker
+    broker_secret_sha256 = models.CharField(max_length=64, blank=True)
+
+    command_seq = models.BigIntegerField(default=0)  # last sequence given to an envelope
+    reports_through = models.BigIntegerField(default=0)  # highest report stored
+    blocks_through = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="node_reserved_within_capacity",
+                condition=Q(reserved_cpu_millis__lte=F("cpu_millis"))
+                & Q(reserved_memory_bytes__lte=F("memory_bytes"))
+                & Q(reserved_memory_bytes__gte=0),
+            )
+        ]
+
+
+class Device(BaseModel):
+    """A GPU or a MIG slice, never a CPU."""
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="devices")
+    uuid = models.CharField(max_length=96, unique=True)  # the hardware's own name
+    index = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=128)
+    memory_bytes = models.BigIntegerField()
+    simulated = models.BooleanField(default=False)
+    facts = models.JSONField(default=dict)
+    present = models.BooleanField(default=True)  # observed: in the last inventory
+    healthy = models.BooleanField(default=True)
+
+
+class JoinToken(BaseModel):
+    """A single-use, short-lived invitation for one node."""
+
+    secret_sha256 = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    node = models.ForeignKey(Node, models.SET_NULL, null=True, related_name="+")
+
+
+class Challenge(BaseModel):
+    """A nonce a node has to sign; good once, for a minute."""
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="+")
+    nonce = models.CharField(max_length=64, unique=True)
+
+
+class SigningKey(BaseModel):
+    """The public half of a key that signs orders. The private half is a file of the controller."""
+
+    kid = models.CharField(max_length=32, unique=True)
+    public_key = models.BinaryField()
+    retired_at = models.DateTimeField(null=True)
+
+
+class Outbox(BaseModel):
+    """An order for a node: written with the decision, signed and sent by the controller.
+
+    It stays until settled, signed anew when its envelope runs out, and is what a node gets when it
+    pulls: the broker only makes it faster.
+    """
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="outbox")
+    op = models.CharField(max_length=16)  # "start" | "stop"
+    gang_id = models.UUIDField()
+    workload_id = models.UUIDField()
+    fence = models.BigIntegerField()
+    spec_sha256 = models.CharField(max_length=64, blank=True)
+    grace_seconds = models.FloatField(default=10.0)
+
+    envelope = models.TextField(blank=True)
+    expires_at = models.DateTimeField(null=True)  # of the envelope
+    published_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workload_id", "fence", "op"], name="outbox_one_per_order"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["node", "created_at"],
+                name="outbox_unsettled",
+                condition=Q(settled_at__isnull=True),
+            )
+        ]

@@ -1,0 +1,105 @@
+from django.db import models
+from django.db.models import Q
+
+from agents.protocol.workloads import FINAL, HOLDING, Cause, WorkloadState
+from apps.common.models import BaseModel
+
+STATES = [(state.value, state.value) for state in WorkloadState]
+CAUSES = [(cause.value, cause.value) for cause in Cause]
+
+
+class GangQuerySet(models.QuerySet["Gang"]):
+    def waiting(self) -> "GangQuerySet":
+        """In the order of the queue: priority, then age."""
+        return self.filter(ended_at__isnull=True, placed_at__isnull=True).order_by(
+            "-priority", "created_at", "id"
+        )
+
+
+class Gang(BaseModel):
+    """Workloads placed together or not at all, and fenced together; owned by a run or a replica."""
+
+    project = models.ForeignKey("projects.Project", models.PROTECT, related_name="gangs")
+    fence = models.BigIntegerField(unique=True)  # from the sequence workloads_fence
+    owner_kind = models.CharField(max_length=16)  # "run" | "replica"
+    owner_id = models.UUIDField()
+    priority = models.IntegerField(default=0)
+    size = models.PositiveSmallIntegerField(default=1)
+
+    # what one workload takes
+    cpu_millis = models.PositiveIntegerField()
+    memory_bytes = models.BigIntegerField()
+    device_count = models.PositiveSmallIntegerField(default=0)
+    device_kind = models.CharField(max_length=128, blank=True)
+    device_memory_bytes = models.BigIntegerField(default=0)
+
+    placed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    waiting_reason = models.JSONField(null=True)  # Reason: why it is not placed yet
+
+    objects = GangQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner_id"],
+                condition=Q(ended_at__isnull=True),
+                name="gang_one_live_per_owner",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["-priority", "created_at"],
+                name="gang_waiting",
+                condition=Q(placed_at__isnull=True, ended_at__isnull=True),
+            )
+        ]
+
+
+class Workload(BaseModel):
+    """One supervised process group on one node."""
+
+    gang = models.ForeignKey(Gang, models.PROTECT, related_name="workloads")
+    rank = models.PositiveSmallIntegerField(default=0)
+    node = models.ForeignKey("fleet.Node", models.PROTECT, null=True, related_name="workloads")
+    spec = models.BinaryField()  # the exact bytes the node gets; hashed into the order
+    spec_sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=STATES, default=WorkloadState.PENDING.value)
+    start_nonce = models.CharField(max_length=64, blank=True)  # who was told yes
+
+    assigned_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    reason = models.JSONField(null=True)  # Reason: why it is in this state
+    cause = models.CharField(max_length=16, choices=CAUSES, blank=True)
+    exit_code = models.IntegerField(null=True)
+    log_bytes = models.BigIntegerField(null=True)  # final size, once known
+    outputs = models.JSONField(default=list)  # of FileRef, with `succeeded`
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["gang", "rank"], name="workload_rank_unique"),
+            models.CheckConstraint(
+                name="workload_final_iff_ended",
+                condition=Q(state__in=sorted(s.value for s in FINAL)) ^ Q(ended_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="workload_placed_has_node",
+                condition=~Q(state__in=sorted(s.value for s in HOLDING)) | Q(node__isnull=False),
+            ),
+        ]
+
+
+class Lease(BaseModel):
+    """A device given to one workload for a while."""
+
+    workload = models.ForeignKey(Workload, models.PROTECT, related_name="leases")
+    device = models.ForeignKey("fleet.Device", models.PROTECT, related_name="leases")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device"], condition=Q(ended_at__isnull=True), name="lease_one_live"
+            )
+        ]
