@@ -1,0 +1,1 @@
+"""One process per workload: what the payload of a workload really runs."""

@@ -1,0 +1,1 @@
+"""Image classification: pictures by class in, a small convolutional network out."""

@@ -1,0 +1,44 @@
+"""Run one workload: ``python -I <this file> <workspace>``, started by the node's shim.
+
+It prepares the inputs, then becomes the user's script or runs a recipe or an import itself.
+What is not the payload's own fault is said in ``failure.json``, for the daemon to report.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # -I keeps the caller's folders off the path, and ours with them
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from agents.protocol.specs import ImportSpec, RecipeSpec, ScriptSpec
+from agents.runners import inputs, recipe, script
+from agents.runners.failure import Failure
+from agents.runners.importing import importer
+from agents.runners.order import Order, read_order
+
+
+def main(workspace: Path) -> int:
+    """Run the order in a workspace; the exit status is the payload's."""
+    order = read_order(workspace)
+    try:
+        inputs.prepare(order)
+        _run(order)
+    except Failure as failure:
+        failure.leave_in(workspace)
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    return 0
+
+
+def _run(order: Order) -> None:
+    match order.spec.payload:
+        case ScriptSpec() as payload:
+            script.become(payload, order)
+        case RecipeSpec() as payload:
+            recipe.run(payload, order)
+        case ImportSpec() as payload:
+            importer.run(payload, order)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,92 @@
+"""Describe a tree of pictures; every one of them is decoded once, here, where it may fail."""
+
+import warnings
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from PIL import Image
+
+from agents.protocol.results import Profile
+from agents.runners.context import RunContext
+from agents.runners.failure import Failure
+from agents.runners.importing.layout import Layout, count
+
+Image.MAX_IMAGE_PIXELS = 100_000_000
+THUMBNAIL_PIXELS = 96
+THUMBNAILS_PER_CLASS = 12
+REPORT_EVERY = 500
+
+
+def profile(root: Path, layout: Layout, run: RunContext) -> Profile:
+    """Counts per split and class, sizes, modes and thumbnails; refuses unreadable pictures."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    modes: Counter[str] = Counter()
+    thumbnails: dict[str, list[str]] = defaultdict(list)
+    broken: list[tuple[str, str]] = []
+    labels = sorted({picture.label for picture in layout.pictures})
+    for number, picture in enumerate(layout.pictures, 1):
+        try:
+            image = decode(root / picture.path)
+        except UnreadablePicture as error:
+            broken.append((picture.path, str(error)))
+            continue
+        sizes[image.size] += 1
+        modes[image.mode] += 1
+        made = thumbnails[picture.label]
+        if len(made) < THUMBNAILS_PER_CLASS:
+            name = f"thumbnails/{labels.index(picture.label)}/{len(made):02}.webp"
+            _thumbnail(image, run.outputs / name)
+            made.append(name)
+        if number % REPORT_EVERY == 0 or number == len(layout.pictures):
+            run.report(number, progress=number / len(layout.pictures))
+    if broken:
+        path, why = broken[0]
+        raise Failure(
+            "pictures_unreadable", broken=len(broken), of=len(layout.pictures), path=path, why=why
+        )
+    splits, counts = count(layout.pictures)
+    return Profile(
+        kind=layout.kind,
+        samples=len(layout.pictures),
+        schema=[_schema(sizes, modes)],
+        splits=splits if any(splits) else {},
+        counts=counts if any(counts) else {},
+        thumbnails=dict(thumbnails),
+    )
+
+
+class UnreadablePicture(Exception):
+    """The bytes are not the picture they claim to be."""
+
+
+def decode(path: Path) -> Image.Image:
+    """A picture, wholly decoded; raises ``UnreadablePicture``."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                return image.copy()
+    # Pillow's decoders raise whatever their format's parser trips over
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError) as error:
+        raise UnreadablePicture(str(error) or type(error).__name__) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadablePicture(str(error)) from None
+
+
+def _thumbnail(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
+    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    small.save(path, "WEBP", quality=80)
+
+
+def _schema(sizes: Counter[tuple[int, int]], modes: Counter[str]) -> dict[str, object]:
+    widths, heights = [w for w, _ in sizes], [h for _, h in sizes]
+    return {
+        "name": "picture",
+        "type": "image",
+        "modes": dict(modes),
+        "width": [min(widths), max(widths)],
+        "height": [min(heights), max(heights)],
+    }

@@ -1,0 +1,51 @@
+"""What the daemon leaves in a workspace for the runner."""
+
+from pathlib import Path
+
+import msgspec
+
+from agents.protocol.specs import WorkloadSpec
+
+
+class Order(msgspec.Struct, frozen=True):
+    """``order.json``: the spec, and where things are on this node."""
+
+    spec: WorkloadSpec
+    workspace: Path
+    environments: Path  # cache of virtual environments, shared by workloads
+    env: dict[str, str]  # the payload's whole environment
+
+    @property
+    def fetched(self) -> Path:
+        return self.workspace / "fetched"
+
+    @property
+    def fetched_code(self) -> Path:
+        return self.workspace / "fetched-code"
+
+    @property
+    def inputs(self) -> Path:
+        return self.workspace / "inputs"
+
+    @property
+    def outputs(self) -> Path:
+        return self.workspace / "outputs"
+
+    @property
+    def work(self) -> Path:
+        return self.workspace / "work"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.workspace / "metrics.jsonl"
+
+
+def read_order(workspace: Path) -> Order:
+    body = (workspace / "order.json").read_bytes()
+    return msgspec.json.decode(body, type=Order, dec_hook=_decode_path)
+
+
+def _decode_path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise TypeError(kind)
