@@ -1,0 +1,3 @@
+from tests.agents.runners.conftest import environments, run
+
+__all__ = ["environments", "run"]
