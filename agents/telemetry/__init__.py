@@ -1,0 +1,1 @@
+"""Reading hardware: what a host and its devices say, once a second."""
