@@ -1,4 +1,8 @@
-"""Bodies of the agent's HTTPS calls under /agent/v1/ (JSON)."""
+"""Bodies of the agent's HTTPS calls under /agent/v1/ (JSON).
+
+One answer is not JSON: GET /agent/v1/workloads/{id}/spec gives the exact bytes the order was signed
+over. 404 and 409 mean that the workload is not this node's, or no longer: the node lets go of it.
+"""
 
 from typing import Literal
 from uuid import UUID
@@ -96,6 +100,7 @@ class StartAnswer(Message):
     secrets: dict[str, str] = {}
     tickets: list[Ticket] = []
     gang: GangPlace | None = None
+    devices: list[str] = []  # UUIDs of the devices leased to it
 
 
 class OutputRequest(Message):
@@ -108,7 +113,14 @@ class OutputRequest(Message):
 
 class OutputAnswer(Message):
     stored: bool  # the bytes are already there
-    upload_url: str = ""
+    upload_url: str = ""  # absolute path or URL, with the ticket in it
+
+
+class OutputFinished(Message):
+    """POST /agent/v1/workloads/{id}/outputs/finish: every byte has been sent; 204 once it is kept."""
+
+    fence: int
+    digest: str
 
 
 class Problem(Message):
