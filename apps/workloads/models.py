@@ -65,7 +65,11 @@ class Workload(BaseModel):
     spec = models.BinaryField()  # the exact bytes the node gets; hashed into the order
     spec_sha256 = models.CharField(max_length=64)
     state = models.CharField(max_length=16, choices=STATES, default=WorkloadState.PENDING.value)
-    start_nonce = models.CharField(max_length=64, blank=True)  # who was told yes
+
+    # start approval: who asked, and where its gang would find it
+    start_nonce = models.CharField(max_length=64, blank=True)
+    fabric_address = models.CharField(max_length=255, blank=True)
+    port = models.PositiveIntegerField(null=True)
 
     assigned_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -74,7 +78,10 @@ class Workload(BaseModel):
     cause = models.CharField(max_length=16, choices=CAUSES, blank=True)
     exit_code = models.IntegerField(null=True)
     log_bytes = models.BigIntegerField(null=True)  # final size, once known
+    metrics_bytes = models.BigIntegerField(null=True)
+    dropped_log_bytes = models.BigIntegerField(default=0)  # written beyond the limit: a gap
     outputs = models.JSONField(default=list)  # of FileRef, with `succeeded`
+    missed_heartbeats = models.PositiveSmallIntegerField(default=0)  # in a row, not listing it
 
     class Meta:
         constraints = [
@@ -87,6 +94,9 @@ class Workload(BaseModel):
                 name="workload_placed_has_node",
                 condition=~Q(state__in=sorted(s.value for s in HOLDING)) | Q(node__isnull=False),
             ),
+        ]
+        indexes = [
+            models.Index(fields=["node"], name="workload_live", condition=Q(ended_at__isnull=True))
         ]
 
 

@@ -1,0 +1,203 @@
+"""Questions about gangs, workloads and the room there is for them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from agents.protocol.base import Reason, Resources
+from agents.protocol.workloads import Cause, WorkloadState
+from apps.common.errors import NotFound
+from apps.fleet.models import Contact, Device, Node
+from apps.workloads import placement
+from apps.workloads.models import Gang, Lease, Workload
+
+# --- for the nodes' door -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FenceRow:
+    """Whose word about a workload counts."""
+
+    node_id: UUID | None
+    fence: int
+    state: WorkloadState
+
+
+def fences(workload_ids: Collection[UUID]) -> dict[UUID, FenceRow]:
+    """The node, fence and state of those of the workloads that exist."""
+    rows = Workload.objects.filter(id__in=set(workload_ids)).values_list(
+        "id", "node_id", "gang__fence", "state"
+    )
+    return {id: FenceRow(node, fence, WorkloadState(state)) for id, node, fence, state in rows}
+
+
+def spec_bytes(workload_id: UUID, node_id: UUID) -> bytes:
+    """The exact bytes of a workload's spec, for the node it is placed on and no other."""
+    spec = Workload.objects.filter(id=workload_id, node_id=node_id).values_list("spec", flat=True)
+    for body in spec:
+        return bytes(body)
+    raise NotFound
+
+
+# --- for the scheduler ---------------------------------------------------------------------------
+
+
+def resources_of(gang: Gang) -> Resources:
+    """What one workload of the gang takes."""
+    return Resources(
+        cpu_millis=gang.cpu_millis,
+        memory_bytes=gang.memory_bytes,
+        device_count=gang.device_count,
+        device_kind=gang.device_kind,
+        device_memory_bytes=gang.device_memory_bytes,
+    )
+
+
+def queue() -> list[placement.Waiting]:
+    """Every gang that waits for room."""
+    return [
+        placement.Waiting(
+            gang_id=gang.id,
+            priority=gang.priority,
+            since=gang.created_at,
+            size=gang.size,
+            resources=resources_of(gang),
+        )
+        for gang in Gang.objects.waiting()
+    ]
+
+
+def snapshot() -> placement.Snapshot:
+    """The nodes that may take work now, with what is free on each, and how many may not."""
+    nodes = list(Node.objects.filter(removed_at=None).order_by("name"))
+    ready = [n for n in nodes if n.contact == Contact.FRESH and n.cordoned_at is None]
+    cordoned = sum(node.cordoned_at is not None for node in nodes)
+    devices = _devices(ready, healthy=True)
+    leased = set(Lease.objects.filter(ended_at=None).values_list("device_id", flat=True))
+    return placement.Snapshot(
+        nodes=tuple(
+            placement.Node(
+                id=node.id,
+                name=node.name,
+                cpu_millis=node.cpu_millis,
+                memory_bytes=node.memory_bytes,
+                devices=devices[node.id],
+                free_cpu_millis=node.cpu_millis - node.reserved_cpu_millis,
+                free_memory_bytes=node.memory_bytes - node.reserved_memory_bytes,
+                idle=tuple(device for device in devices[node.id] if device.id not in leased),
+            )
+            for node in ready
+        ),
+        cordoned=cordoned,
+        unreachable=len(nodes) - len(ready) - cordoned,
+    )
+
+
+def capacities() -> list[placement.Node]:
+    """Every node as if it were empty, reachable or not: what could ever be held."""
+    nodes = list(Node.objects.filter(removed_at=None).order_by("name"))
+    devices = _devices(nodes, healthy=None)
+    return [
+        placement.Node(
+            id=node.id,
+            name=node.name,
+            cpu_millis=node.cpu_millis,
+            memory_bytes=node.memory_bytes,
+            devices=devices[node.id],
+            free_cpu_millis=node.cpu_millis,
+            free_memory_bytes=node.memory_bytes,
+            idle=devices[node.id],
+        )
+        for node in nodes
+    ]
+
+
+def _devices(
+    nodes: Sequence[Node], *, healthy: bool | None
+) -> defaultdict[UUID, tuple[placement.Device, ...]]:
+    rows = Device.objects.filter(node__in=nodes, present=True).order_by("index", "id")
+    if healthy is not None:
+        rows = rows.filter(healthy=healthy)
+    devices: defaultdict[UUID, tuple[placement.Device, ...]] = defaultdict(tuple)
+    for row in rows:
+        devices[row.node_id] += (
+            placement.Device(
+                id=row.id, index=row.index, kind=row.name, memory_bytes=row.memory_bytes
+            ),
+        )
+    return devices
+
+
+def stalled(*, placed_before: datetime) -> QuerySet[Gang]:
+    """Gangs placed a while ago with a workload that its node has not begun to start."""
+    return Gang.objects.filter(
+        ended_at=None,
+        placed_at__lt=placed_before,
+        workloads__state=WorkloadState.ASSIGNED.value,
+    ).distinct()
+
+
+# --- for the owners of gangs ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a gang has ended."""
+
+    state: WorkloadState
+    reason: Reason | None
+    cause: Cause | None
+    ended_at: datetime
+
+
+def gangs(ids: Collection[UUID]) -> dict[UUID, Gang]:
+    """Gangs with their workloads, by rank, and the workloads' nodes."""
+    rows = Gang.objects.filter(id__in=set(ids)).prefetch_related("workloads__node")
+    return {gang.id: gang for gang in rows}
+
+
+def first_workload(gang: Gang) -> Workload:
+    """The workload of rank 0: a gang's face."""
+    return min(gang.workloads.all(), key=lambda workload: workload.rank)
+
+
+def started_at(gang: Gang) -> datetime | None:
+    """When the first process of the gang started."""
+    return min((w.started_at for w in gang.workloads.all() if w.started_at), default=None)
+
+
+def outcome(gang: Gang) -> Outcome | None:
+    """How the gang ended: well only if every workload did, else as the one that spoiled it."""
+    if gang.ended_at is None:
+        return None
+    workloads = sorted(gang.workloads.all(), key=_spoils)
+    told = workloads[0]
+    return Outcome(
+        state=WorkloadState(told.state),
+        reason=reason_of(told.reason),
+        cause=Cause(told.cause) if told.cause else None,
+        ended_at=gang.ended_at,
+    )
+
+
+def reason_of(stored: dict[str, object] | None) -> Reason | None:
+    """A stored reason, typed."""
+    if stored is None:
+        return None
+    params = stored.get("params")
+    return Reason(code=str(stored["code"]), params=params if isinstance(params, dict) else {})
+
+
+def _spoils(workload: Workload) -> tuple[int, datetime, int]:
+    """Failures before stops before successes; of equals, the first to end."""
+    rank = {
+        WorkloadState.FAILED: 0,
+        WorkloadState.LOST: 0,
+        WorkloadState.STOPPED: 1,
+    }.get(WorkloadState(workload.state), 2)
+    assert workload.ended_at is not None
+    return rank, workload.ended_at, workload.rank
