@@ -50,3 +50,13 @@ class SignInLink(BaseModel):
     secret_sha256 = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+
+class SignInAttempt(BaseModel):
+    """A password tried and not found right, kept for an hour to slow guessing down."""
+
+    username = models.CharField(max_length=150)
+    address = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["address", "created_at"], name="sign_in_attempt_recent")]

@@ -1,3 +1,4 @@
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from apps.common.models import BaseModel
@@ -14,7 +15,7 @@ class Entry(BaseModel):
     object_type = models.CharField(max_length=32)
     object_id = models.UUIDField(null=True)
     project_id = models.UUIDField(null=True)
-    detail = models.JSONField(default=dict)
+    detail = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 
     class Meta:
         indexes = [

@@ -24,9 +24,26 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 def render(code: str, params: Mapping[str, Any], language: str) -> str:
-    """The sentence of a code; the code itself if nobody wrote one."""
-    text = catalogue(language).get(code) or catalogue("en").get(code) or code
-    return text.format_map(_Params(params))
+    """The sentence of a code; the code itself if nobody wrote one.
+
+    A parameter that is a reason of its own is rendered too, and so is a `why` that is a code.
+    """
+    text = _text(code, language) or code
+    return text.format_map(
+        _Params({name: _spoken(name, value, language) for name, value in params.items()})
+    )
+
+
+def _text(code: str, language: str) -> str | None:
+    return catalogue(language).get(code) or catalogue("en").get(code)
+
+
+def _spoken(name: str, value: Any, language: str) -> Any:
+    if isinstance(value, Mapping) and "code" in value:
+        return render(value["code"], value.get("params") or {}, language)
+    if name == "why" and isinstance(value, str):
+        return _text(value, language) or value
+    return value
 
 
 class _Params(dict[str, Any]):

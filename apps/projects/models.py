@@ -27,7 +27,6 @@ class Project(BaseModel):
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="projects")
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
-    archived_at = models.DateTimeField(null=True)
 
 
 class Membership(BaseModel):

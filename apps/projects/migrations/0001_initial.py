@@ -50,7 +50,6 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("slug", models.SlugField(max_length=64, unique=True)),
                 ("name", models.CharField(max_length=200)),
-                ("archived_at", models.DateTimeField(null=True)),
                 (
                     "organisation",
                     models.ForeignKey(

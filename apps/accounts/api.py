@@ -1,0 +1,106 @@
+"""Tokens, people, and the link that signs in once."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts import selectors, services
+from apps.accounts.models import Token, User
+from apps.accounts.permissions import OPERATOR, SIGNED_IN, InstallationViewSet
+from apps.accounts.serializers import (
+    PersonSerializer,
+    TokenCreatedSerializer,
+    TokenCreateSerializer,
+    TokenSerializer,
+    UserCreatedSerializer,
+    UserCreateSerializer,
+)
+from apps.common import messages, pages
+from apps.common.api import language_of
+
+
+class TokenViewSet(mixins.ListModelMixin, InstallationViewSet[Token]):
+    """Your own tokens, for programs that speak for you."""
+
+    serializer_class = TokenSerializer
+    needs = {"list": SIGNED_IN, "create": SIGNED_IN, "destroy": SIGNED_IN}
+    lookup_field = "id"
+
+    def get_queryset(self) -> QuerySet[Token]:
+        return selectors.tokens_of(self.person)
+
+    @extend_schema(request=TokenCreateSerializer, responses={201: TokenCreatedSerializer})
+    def create(self, request: Request) -> Response:
+        wanted = TokenCreateSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        at = timezone.now()
+        token, text = services.create_token(
+            user=self.person,
+            name=wanted.validated_data["name"],
+            scopes=wanted.validated_data["scopes"],
+            expires_at=at + timedelta(days=wanted.validated_data["expires_in_days"]),
+            actor=self.actor,
+            at=at,
+            parent=request.auth if isinstance(request.auth, Token) else None,
+        )
+        body = {**TokenSerializer(token).data, "token": text}
+        return Response(body, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses={204: None})
+    def destroy(self, request: Request, id: UUID) -> Response:
+        services.revoke_token(user=self.person, token_id=id, actor=self.actor, at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UserViewSet(mixins.ListModelMixin, InstallationViewSet[User]):
+    """The people of the installation, for its operators."""
+
+    serializer_class = PersonSerializer
+    needs = {"list": OPERATOR, "create": OPERATOR}
+    ordering = "username"
+
+    def get_queryset(self) -> QuerySet[User]:
+        return selectors.users()
+
+    @extend_schema(request=UserCreateSerializer, responses={201: UserCreatedSerializer})
+    def create(self, request: Request) -> Response:
+        wanted = UserCreateSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        at = timezone.now()
+        user = services.create_user(
+            username=wanted.validated_data["username"],
+            is_operator=wanted.validated_data.get("is_operator", False),
+            password=wanted.validated_data.get("password"),
+            actor=self.actor,
+            at=at,
+        )
+        link = settings.PUBLIC_URL + services.create_sign_in_link(user=user, at=at)
+        body = {**PersonSerializer(user).data, "sign_in_url": link}
+        return Response(body, status=status.HTTP_201_CREATED)
+
+
+@require_GET
+def sign_in(request: HttpRequest, secret: str) -> HttpResponse:
+    """Sign the link's person in, once, and go to the console."""
+    try:
+        user = services.use_sign_in_link(secret=secret, at=timezone.now())
+    except services.SignInLinkRefused as refusal:
+        language = language_of(request)
+        return pages.plain(
+            title=messages.render("status_404", {}, language),
+            text=messages.render(refusal.code, refusal.params, language),
+            status=404,
+        )
+    login(request, user)
+    return redirect("/")

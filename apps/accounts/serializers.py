@@ -1,0 +1,68 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.accounts.models import Token, User
+from apps.accounts.scopes import Scope
+
+
+class PersonSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "username", "is_operator", "is_active", "last_login", "created_at"]
+        read_only_fields = fields
+
+    created_at = serializers.DateTimeField(source="date_joined", read_only=True)
+
+
+class UserCreateSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["username", "password", "is_operator"]
+        # who has the name already is the service's question
+        extra_kwargs = {"username": {"validators": [User.username_validator]}}
+
+    password = serializers.CharField(
+        required=False, max_length=128, write_only=True, trim_whitespace=False
+    )
+
+
+class UserCreatedSerializer(PersonSerializer):
+    """With the link that signs the new person in once."""
+
+    class Meta(PersonSerializer.Meta):
+        fields = [*PersonSerializer.Meta.fields, "sign_in_url"]
+        read_only_fields = fields
+
+    sign_in_url = serializers.CharField(read_only=True)
+
+
+class TokenSerializer(serializers.ModelSerializer[Token]):
+    class Meta:
+        model = Token
+        fields = ["id", "name", "scopes", "created_at", "expires_at", "last_used_at"]
+        read_only_fields = fields
+
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=[scope.value for scope in Scope]), read_only=True
+    )
+
+
+class TokenCreateSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=[scope.value for scope in Scope]),
+        allow_empty=False,
+        max_length=8,
+    )
+    expires_in_days = serializers.IntegerField(min_value=1, max_value=366, default=30)
+
+
+class TokenCreatedSerializer(TokenSerializer):
+    """With the token's text, which is shown this once."""
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+        read_only_fields = fields
+
+    token = serializers.CharField(read_only=True)

@@ -1,0 +1,259 @@
+"""Everything that changes people, their tokens and their ways in."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.auth import authenticate, password_validation
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from apps.accounts import credentials
+from apps.accounts.models import SignInAttempt, SignInLink, Token, User
+from apps.accounts.scopes import Scope, covers
+from apps.audit import services as audit
+from apps.common.actors import Actor
+from apps.common.errors import DomainError, NotFound
+
+LONGEST_TOKEN = timedelta(days=366)
+LINK_LIFETIME = timedelta(hours=1)
+USED_AT_GRAIN = timedelta(minutes=1)  # a write per request would make every read a write
+
+ATTEMPTS_WINDOW = timedelta(minutes=1)
+ATTEMPTS_PER_NAME = 5
+ATTEMPTS_PER_ADDRESS = 30
+
+
+class TokenLifetimeRefused(DomainError):
+    """A token must end in the future, and within the longest lifetime."""
+
+    status = 422
+
+
+class ScopeNotYours(DomainError):
+    """Nobody gives a token more than they have."""
+
+    status = 403
+
+
+class WrongPassword(DomainError):
+    """The name or the password is wrong; which of them is not said."""
+
+    status = 401
+
+
+class TooManySignIns(DomainError):
+    """Too many wrong passwords; wait."""
+
+    status = 429
+
+
+class SignInLinkRefused(DomainError):
+    """The link was used, has expired, or never was one."""
+
+    status = 404
+
+
+class UsernameTaken(DomainError):
+    """Somebody has this name already."""
+
+
+class PasswordTooWeak(DomainError):
+    """The password breaks the rules for passwords."""
+
+    status = 422
+
+
+# tokens
+
+
+@transaction.atomic
+def create_token(
+    *,
+    user: User,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: datetime,
+    actor: Actor,
+    at: datetime,
+    parent: Token | None = None,
+) -> tuple[Token, str]:
+    """Give a person a token; its text is returned once and never again.
+
+    One made with another token (``parent``) reaches no further and lives no longer than that.
+    """
+    latest = min(at + LONGEST_TOKEN, parent.expires_at) if parent else at + LONGEST_TOKEN
+    if not at < expires_at <= latest:
+        raise TokenLifetimeRefused(latest=latest.isoformat())
+    wanted = sorted({Scope(scope) for scope in scopes})
+    for scope in wanted:
+        if (scope is Scope.ADMIN and not user.is_operator) or (
+            parent and not covers(parent.scopes, scope)
+        ):
+            raise ScopeNotYours(scope=scope.value)
+    secret = credentials.new_secret()
+    token = Token.objects.create(
+        user=user,
+        name=name,
+        secret_sha256=credentials.sha256(secret),
+        scopes=[scope.value for scope in wanted],
+        expires_at=expires_at,
+    )
+    audit.record(actor, "token.create", token, name=name, scopes=token.scopes)
+    return token, credentials.text_of(credentials.USER_PREFIX, token.id, secret)
+
+
+@transaction.atomic
+def revoke_token(*, user: User, token_id: UUID, actor: Actor, at: datetime) -> None:
+    """End a person's token at once; one that is revoked already stays as it is."""
+    token = Token.objects.select_for_update().filter(pk=token_id, user=user).first()
+    if token is None:
+        raise NotFound
+    if token.revoked_at is None:
+        token.revoked_at = at
+        token.save(update_fields=["revoked_at"])
+        audit.record(actor, "token.revoke", token, name=token.name)
+
+
+def create_run_token(*, run_id: UUID, project_id: UUID, expires_at: datetime, at: datetime) -> str:
+    """Give a run its own token, which ends with the run and reaches its project only.
+
+    Asked again, as after a lost answer, it gives another; all of a run's tokens are revoked
+    together. What leads to it, the job's submission, is what the audit holds.
+    """
+    secret = credentials.new_secret()
+    token = Token.objects.create(
+        run_id=run_id,
+        project_id=project_id,
+        name="run",
+        secret_sha256=credentials.sha256(secret),
+        scopes=[Scope.READ.value, Scope.WRITE.value],
+        expires_at=expires_at,
+    )
+    return credentials.text_of(credentials.RUN_PREFIX, token.id, secret)
+
+
+def revoke_run_tokens(*, run_id: UUID, at: datetime) -> None:
+    """End whatever tokens a run has."""
+    Token.objects.filter(run_id=run_id, revoked_at=None).update(revoked_at=at)
+
+
+def note_use(*, token: Token, at: datetime) -> None:
+    """Remember when a token was last used, to the minute."""
+    stale = at - USED_AT_GRAIN
+    if token.last_used_at is None or token.last_used_at < stale:
+        Token.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=token.pk).update(
+            last_used_at=at
+        )
+
+
+# ways in
+
+
+@transaction.atomic
+def create_sign_in_link(*, user: User, at: datetime) -> str:
+    """The path of a link that signs this person in once, within the hour."""
+    secret = credentials.new_secret()
+    SignInLink.objects.create(
+        user=user, secret_sha256=credentials.sha256(secret), expires_at=at + LINK_LIFETIME
+    )
+    return f"/sign-in/{secret}"
+
+
+@transaction.atomic
+def use_sign_in_link(*, secret: str, at: datetime) -> User:
+    """Whom the link signs in; it has done so when this returns."""
+    unused = SignInLink.objects.filter(
+        secret_sha256=credentials.sha256(secret),
+        used_at=None,
+        expires_at__gt=at,
+        user__is_active=True,
+    )
+    link = unused.select_related("user").select_for_update(of=("self",)).first()
+    if link is None:
+        raise SignInLinkRefused
+    link.used_at = at
+    link.save(update_fields=["used_at"])
+    audit.record(link.user.actor, "session.open", link.user, by="link")
+    return link.user
+
+
+def check_password(*, username: str, password: str, address: str, at: datetime) -> User:
+    """Whom name and password belong to.
+
+    The attempt is written down before the password is looked at, so that asking in parallel gains
+    nothing.
+    """
+    recent = SignInAttempt.objects.filter(address=address, created_at__gt=at - ATTEMPTS_WINDOW)
+    SignInAttempt.objects.create(username=username[:150], address=address)
+    if (
+        recent.filter(username=username[:150]).count() > ATTEMPTS_PER_NAME
+        or recent.count() > ATTEMPTS_PER_ADDRESS
+    ):
+        raise TooManySignIns(seconds=int(ATTEMPTS_WINDOW.total_seconds()))
+    user = authenticate(username=username, password=password)
+    if not isinstance(user, User):
+        raise WrongPassword
+    with transaction.atomic():
+        SignInAttempt.objects.filter(username=username[:150], address=address).delete()
+        audit.record(user.actor, "session.open", user, by="password")
+    return user
+
+
+def forget_ways_in(*, before: datetime) -> None:
+    """Drop attempts and links that no longer matter."""
+    SignInAttempt.objects.filter(created_at__lt=before).delete()
+    SignInLink.objects.filter(expires_at__lt=before).delete()
+
+
+# people
+
+
+@transaction.atomic
+def create_user(
+    *, username: str, is_operator: bool, actor: Actor, at: datetime, password: str | None = None
+) -> User:
+    """Add a person; without a password they come in by link."""
+    user = User(username=username, is_operator=is_operator, date_joined=at)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        _set_password(user, password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise UsernameTaken(username=username) from error
+    audit.record(actor, "user.create", user, username=username, is_operator=is_operator)
+    return user
+
+
+@transaction.atomic
+def change_password(*, user: User, current: str, password: str, actor: Actor) -> User:
+    """Set a person's password; who has one must know it."""
+    user = User.objects.select_for_update().get(pk=user.pk)
+    if user.has_usable_password() and not user.check_password(current):
+        raise WrongPassword
+    _set_password(user, password)
+    user.save(update_fields=["password"])
+    audit.record(actor, "user.password", user)
+    return user
+
+
+@transaction.atomic
+def set_language(*, user: User, language: str, actor: Actor) -> User:
+    """Remember the language a person reads."""
+    user = User.objects.select_for_update().get(pk=user.pk)
+    user.language = language
+    user.save(update_fields=["language"])
+    audit.record(actor, "user.language", user, language=language)
+    return user
+
+
+def _set_password(user: User, password: str) -> None:
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise PasswordTooWeak(why=" ".join(error.messages)) from error
+    user.set_password(password)

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from apps.accounts.api import TokenViewSet, UserViewSet
+
+urlpatterns = [
+    path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
+    path("tokens/<uuid:id>", TokenViewSet.as_view({"delete": "destroy"})),
+    path("users", UserViewSet.as_view({"get": "list", "post": "create"})),
+]

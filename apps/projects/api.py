@@ -1,0 +1,219 @@
+"""Projects, their members and their audit; and the session, which says what projects there are."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import login, logout, update_session_auth_hash
+from django.db.models import QuerySet
+from django.middleware.csrf import get_token
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts import services as accounts
+from apps.accounts.models import User
+from apps.accounts.permissions import check_scope, scope_of
+from apps.audit import selectors as audit
+from apps.audit.models import Entry
+from apps.common.api import IdempotentCreateMixin
+from apps.projects import selectors, services
+from apps.projects.models import Membership, Project, Role
+from apps.projects.permissions import (
+    MAINTAINER,
+    SIGNED_IN,
+    VIEWER,
+    InstallationViewSet,
+    ProjectViewSet,
+    person_of,
+)
+from apps.projects.serializers import (
+    AuditEntrySerializer,
+    LanguageSerializer,
+    MemberAddSerializer,
+    MemberSerializer,
+    PasswordSerializer,
+    ProjectCreateSerializer,
+    ProjectSerializer,
+    RoleSerializer,
+    SessionSerializer,
+    SignInSerializer,
+)
+
+
+class SessionView(APIView):
+    """Who you are, and the way in and out for a browser."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # who signs in is nobody yet, whatever cookie or header comes along
+        return [] if self._signs_in else super().get_authenticators()
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [AllowAny()] if self._signs_in else [IsAuthenticated()]
+
+    @property
+    def _signs_in(self) -> bool:
+        return getattr(self.request, "method", None) == "POST"
+
+    @extend_schema(responses=SessionSerializer)
+    def get(self, request: Request) -> Response:
+        """Who you are and which projects you are in."""
+        get_token(request._request)  # the page's next write needs the cookie
+        return _session_of(person_of(request))
+
+    @extend_schema(request=SignInSerializer, responses=SessionSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Sign in with name and password."""
+        given = SignInSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = accounts.check_password(
+            **given.validated_data, address=request.META["REMOTE_ADDR"], at=timezone.now()
+        )
+        login(request._request, user)
+        return _session_of(user)
+
+    @extend_schema(request=LanguageSerializer, responses=SessionSerializer)
+    def patch(self, request: Request) -> Response:
+        """Choose the language you read."""
+        check_scope(request, scope_of(request))
+        given = LanguageSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        person = person_of(request)
+        return _session_of(
+            accounts.set_language(user=person, actor=person.actor, **given.validated_data)
+        )
+
+    @extend_schema(request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Sign out."""
+        logout(request._request)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(APIView):
+    """Your password."""
+
+    @extend_schema(request=PasswordSerializer, responses={204: None})
+    def put(self, request: Request) -> Response:
+        """Set your password; this session stays, your others end."""
+        check_scope(request, scope_of(request))
+        given = PasswordSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        person = person_of(request)
+        user = accounts.change_password(user=person, actor=person.actor, **given.validated_data)
+        update_session_auth_hash(request._request, user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _session_of(user: User) -> Response:
+    body = {"user": user, "projects": selectors.standings(user)}
+    return Response(SessionSerializer(body).data)
+
+
+class ProjectsViewSet(IdempotentCreateMixin, mixins.ListModelMixin, InstallationViewSet[Project]):
+    """The projects you are in."""
+
+    serializer_class = ProjectSerializer
+    needs = {"list": SIGNED_IN, "create": SIGNED_IN}
+    ordering = "slug"
+
+    def get_queryset(self) -> QuerySet[Project]:
+        return selectors.projects_of(self.person)
+
+    @extend_schema(request=ProjectCreateSerializer, responses={201: ProjectSerializer})
+    def create(self, request: Request) -> Response:
+        wanted = ProjectCreateSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        slug = wanted.validated_data["slug"]
+        project = services.create_project(
+            slug=slug,
+            name=wanted.validated_data.get("name", slug),
+            owner=self.person,
+            actor=self.actor,
+            at=timezone.now(),
+        )
+        return Response(ProjectSerializer(project).data, status=status.HTTP_201_CREATED)
+
+
+class ProjectDetailViewSet(ProjectViewSet[Project]):
+    """One project."""
+
+    serializer_class = ProjectSerializer
+    needs = {"retrieve": VIEWER}
+    queryset = Project.objects.none()
+
+    def retrieve(self, request: Request, slug: str) -> Response:
+        return Response(ProjectSerializer(self.project).data)
+
+
+class MemberViewSet(mixins.ListModelMixin, ProjectViewSet[Membership]):
+    """Who is in the project, and as what."""
+
+    serializer_class = MemberSerializer
+    # who goes by themselves needs no more than being there; the service refuses the rest
+    needs = {
+        "list": VIEWER,
+        "create": MAINTAINER,
+        "partial_update": MAINTAINER,
+        "destroy": VIEWER,
+    }
+    ordering = "created_at"
+    lookup_field = "user_id"
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return selectors.members_of(self.project)
+
+    @extend_schema(request=MemberAddSerializer, responses={201: MemberSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        wanted = MemberAddSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        member = services.add_member(
+            project=self.project,
+            username=wanted.validated_data["username"],
+            role=Role(wanted.validated_data["role"]),
+            by=self.standing.role,
+            actor=self.actor,
+            at=timezone.now(),
+        )
+        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=RoleSerializer, responses=MemberSerializer)
+    def partial_update(self, request: Request, user_id: UUID, **_: Any) -> Response:
+        wanted = RoleSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        member = services.change_role(
+            project=self.project,
+            user_id=user_id,
+            role=Role(wanted.validated_data["role"]),
+            by=self.standing.role,
+            actor=self.actor,
+            at=timezone.now(),
+        )
+        return Response(MemberSerializer(member).data)
+
+    @extend_schema(request=None, responses={204: None})
+    def destroy(self, request: Request, user_id: UUID, **_: Any) -> Response:
+        services.remove_member(
+            project=self.project,
+            user_id=user_id,
+            by=self.standing.role,
+            actor=self.actor,
+            at=timezone.now(),
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AuditViewSet(mixins.ListModelMixin, ProjectViewSet[Entry]):
+    """Who did what in the project."""
+
+    serializer_class = AuditEntrySerializer
+    needs = {"list": MAINTAINER}
+    ordering = "-seq"
+    filterset_fields = ["action", "object_id", "actor_id"]
+
+    def get_queryset(self) -> QuerySet[Entry]:
+        return audit.entries_of(self.project.id)

@@ -1,0 +1,103 @@
+from typing import Any
+
+from django.core.validators import RegexValidator
+from rest_framework import serializers
+
+from apps.accounts.models import User
+from apps.audit.models import Entry
+from apps.common.messages import LANGUAGES
+from apps.projects.models import Membership, Project, Role
+from apps.projects.selectors import Standing
+
+# what fits a URL, a host name and a folder
+slug_shape = RegexValidator(
+    r"\A[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?\Z", "Use a-z, 0-9 and dashes between them."
+)
+
+
+class SessionUserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "username", "is_operator", "language"]
+        read_only_fields = fields
+
+
+class StandingSerializer(serializers.Serializer[Standing]):
+    """A project, and what you are in it."""
+
+    id = serializers.UUIDField(source="project.id")
+    slug = serializers.CharField(source="project.slug")
+    name = serializers.CharField(source="project.name")
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    user = SessionUserSerializer()
+    projects = StandingSerializer(many=True)
+
+
+class SignInSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class LanguageSerializer(serializers.Serializer[Any]):
+    """The empty text is: whatever the browser asks for."""
+
+    language = serializers.ChoiceField(choices=["", *LANGUAGES])
+
+
+class PasswordSerializer(serializers.Serializer[Any]):
+    current = serializers.CharField(
+        max_length=128, trim_whitespace=False, allow_blank=True, default=""
+    )
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    class Meta:
+        model = Project
+        fields = ["id", "slug", "name", "organisation", "created_at"]
+        read_only_fields = fields
+
+    organisation = serializers.CharField(source="organisation.slug", read_only=True)
+
+
+class ProjectCreateSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField(max_length=64, validators=[slug_shape])
+    name = serializers.CharField(max_length=200, required=False)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    class Meta:
+        model = Membership
+        fields = ["user_id", "username", "role", "created_at"]
+        read_only_fields = fields
+
+    username = serializers.CharField(source="user.username", read_only=True)
+
+
+class MemberAddSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class AuditEntrySerializer(serializers.ModelSerializer[Entry]):
+    class Meta:
+        model = Entry
+        fields = [
+            "seq",
+            "created_at",
+            "actor_kind",
+            "actor_id",
+            "actor_name",
+            "action",
+            "object_type",
+            "object_id",
+            "detail",
+        ]
+        read_only_fields = fields
