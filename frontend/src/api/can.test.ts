@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { jobCan } from './can'
+import type { Job, Project } from './types'
+
+const project = (role: string): Project => ({ id: 'p', slug: 'default', name: 'Default', role })
+const job = (state: string, stop_asked_at: string | null = null) =>
+  ({ state, stop_asked_at }) as Job
+
+describe('jobCan.stop', () => {
+  it('lets a member stop what has not ended', () => {
+    for (const state of ['queued', 'running', 'paused']) {
+      expect(jobCan.stop(job(state), project('member')), state).toBeUndefined()
+    }
+  })
+
+  it.each([
+    ['a viewer', job('running'), project('viewer'), 'can.needs_member'],
+    ['what has ended', job('failed'), project('owner'), 'can.job_over'],
+    ['what is stopping', job('running', '2030-01-01'), project('owner'), 'can.job_stopping'],
+  ])('tells why not: %s', (_, one, where, why) => {
+    expect(jobCan.stop(one, where)).toBe(why)
+  })
+})

@@ -1,0 +1,29 @@
+/**
+ * What a person may do to which object now, mirroring the server's rules, so that a button can say
+ * why it cannot be pressed. The server has the last word; each line names where.
+ */
+import type { MessageKey } from '@/i18n/translate'
+import type { Job, Project } from './types'
+
+const ROLES = ['viewer', 'member', 'maintainer', 'owner']
+
+const atLeast = (role: string, project: Project) =>
+  ROLES.indexOf(project.role) >= ROLES.indexOf(role)
+
+/** The states in which a job is over: ENDED in apps/jobs/models.py. */
+const ENDED = new Set(['succeeded', 'failed', 'cancelled'])
+
+export const hasEnded = (job: Pick<Job, 'state'>) => ENDED.has(job.state)
+
+/** Undefined when it can be done, else the reason why not. */
+type Verdict = MessageKey | undefined
+
+export const jobCan = {
+  /** `needs` of JobViewSet in apps/jobs/api.py; `stop_job` in apps/jobs/services.py. */
+  stop(job: Job, project: Project): Verdict {
+    if (!atLeast('member', project)) return 'can.needs_member'
+    if (hasEnded(job)) return 'can.job_over'
+    if (job.stop_asked_at) return 'can.job_stopping'
+    return undefined
+  },
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it, vi } from 'vitest'
+import { plainText } from '@/util/ansi'
+import { LogStream } from './log-stream'
+
+/** A log on a server, answered in slices of at most `limit` bytes. */
+function served(text: string, limit = 1000) {
+  const log = { text, over: false }
+  const read = vi.fn(async (offset: number) => {
+    const slice = log.text.slice(offset, offset + limit)
+    const next = offset + slice.length
+    return {
+      offset,
+      next_offset: next,
+      complete: log.over && next === log.text.length,
+      dropped_bytes: 0,
+      text: slice,
+    }
+  })
+  return { log, read, stream: new LogStream(read) }
+}
+
+const shown = (stream: LogStream) =>
+  Array.from({ length: stream.length }, (_, i) => plainText(stream.line(i)))
+
+describe('LogStream', () => {
+  it('reads a log in slices, to its end', async () => {
+    const { stream } = served('one\ntwo\nthree', 4)
+
+    await stream.pull()
+
+    expect(shown(stream)).toEqual(['one', 'two', 'three'])
+  })
+
+  it('reads on from where it was when the log grew', async () => {
+    const { log, read, stream } = served('one\ntw')
+    await stream.pull()
+
+    log.text += 'o\n'
+    stream.grew(8)
+    await stream.pull()
+
+    expect(shown(stream)).toEqual(['one', 'two'])
+    expect(read.mock.calls.map(([offset]) => offset)).toEqual([0, 6, 6])
+  })
+
+  it('ignores news of bytes that it has', async () => {
+    const { read, stream } = served('one\n')
+    await stream.pull()
+    const asked = read.mock.calls.length
+
+    stream.grew(4)
+
+    expect(read.mock.calls.length).toBe(asked)
+  })
+
+  it('asks no more once the log is complete', async () => {
+    const { log, read, stream } = served('one\n')
+    log.over = true
+    await stream.pull()
+    const asked = read.mock.calls.length
+
+    await stream.pull()
+
+    expect(stream.complete).toBe(true)
+    expect(read.mock.calls.length).toBe(asked)
+  })
+
+  it('keeps what it has when the server cannot be asked, and goes on later', async () => {
+    const { log, read, stream } = served('one\n')
+    await stream.pull()
+    read.mockRejectedValueOnce(new Error('down'))
+    log.text += 'two\n'
+    await stream.pull()
+
+    await stream.pull()
+
+    expect(shown(stream)).toEqual(['one', 'two'])
+  })
+
+  it('forgets the front of a log too long for a tab, and counts it', async () => {
+    const { stream } = served('x\n'.repeat(120_000), 100_000)
+
+    await stream.pull()
+
+    expect(stream.forgotten).toBeGreaterThanOrEqual(20_000)
+    expect(stream.forgotten + stream.length).toBe(120_000)
+  })
+})

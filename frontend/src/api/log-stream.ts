@@ -1,0 +1,88 @@
+/** A run's log: read by byte offset, told when there is more, so that no seam can show. */
+import { AnsiParser, type Line } from '@/util/ansi'
+import { Store } from './store'
+import type { LogSlice } from './types'
+
+/** What a tab keeps; the whole log is a download away. */
+const MOST_LINES = 100_000
+
+export class LogStream extends Store {
+  private readonly read: (offset: number) => Promise<LogSlice>
+  private readonly parser = new AnsiParser()
+  private kept: Line[] = []
+  private offset = 0
+  private known = 0
+  private pulling: Promise<void> | null = null
+  private closed = false
+
+  loaded = false
+  /** The log has ended and all of it is here. */
+  complete = false
+  /** Bytes that the node had to drop, for want of disk: a counted gap. */
+  droppedBytes = 0
+  /** Lines at the front that are no longer kept here. */
+  forgotten = 0
+
+  constructor(read: (offset: number) => Promise<LogSlice>) {
+    super()
+    this.read = read
+  }
+
+  get length(): number {
+    return this.kept.length + (this.parser.open.length > 0 ? 1 : 0)
+  }
+
+  line(index: number): Line {
+    return this.kept[index] ?? this.parser.open
+  }
+
+  /** There are bytes up to an offset. */
+  grew(offset: number): void {
+    this.known = Math.max(this.known, offset)
+    if (this.known > this.offset) void this.pull()
+  }
+
+  /** Read on from where we are until nothing is left. */
+  pull(): Promise<void> {
+    this.pulling ??= this.readOn().finally(() => {
+      this.pulling = null
+    })
+    return this.pulling
+  }
+
+  /** Read no further: nobody looks any more. */
+  close(): void {
+    this.closed = true
+  }
+
+  private async readOn(): Promise<void> {
+    while (!this.complete && !this.closed) {
+      let slice: LogSlice
+      try {
+        slice = await this.read(this.offset)
+      } catch {
+        // the next push or the page's periodic look asks again; what is shown stays
+        return
+      }
+      const got = slice.next_offset > this.offset
+      this.take(slice)
+      if (got ? this.known > 0 && this.known <= this.offset : true) return
+    }
+  }
+
+  private take(slice: LogSlice): void {
+    for (const line of this.parser.feed(slice.text)) this.kept.push(line)
+    const excess = this.kept.length - MOST_LINES
+    if (excess > 0) {
+      // by the tenth, so that a long log is not shifted line by line
+      const dropped = Math.min(this.kept.length, excess + MOST_LINES / 10)
+      this.kept = this.kept.slice(dropped)
+      this.forgotten += dropped
+    }
+    this.offset = slice.next_offset
+    this.droppedBytes = slice.dropped_bytes
+    this.complete = slice.complete
+    this.loaded = true
+    this.changed()
+  }
+}

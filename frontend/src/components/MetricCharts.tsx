@@ -1,0 +1,97 @@
+import { Button, useComputedColorScheme } from '@mantine/core'
+import { useMemo, useState } from 'react'
+import type { MetricSeries, MetricStream } from '@/api/metric-stream'
+import { useI18n } from '@/i18n'
+import { LineChart, type Range } from '@/ui/LineChart'
+import { byInterest, curve, PROGRESS } from '@/util/metrics'
+import classes from './MetricCharts.module.css'
+
+interface Props {
+  stream: MetricStream
+  zoom: Range | null
+  onZoom: (range: Range | null) => void
+}
+
+const SHOWN_AT_FIRST = 4
+
+/** A run's metrics under one cursor, losses first. */
+export function MetricCharts({ stream, zoom, onZoom }: Props) {
+  const { t } = useI18n()
+  const [all, showAll] = useState(false)
+  const series = stream.series.filter(({ name }) => name !== PROGRESS).sort(byInterest)
+  const shown = all ? series : series.slice(0, SHOWN_AT_FIRST)
+  return (
+    <div className={classes.charts}>
+      {shown.map((one) => (
+        <MetricChart
+          key={one.name}
+          series={one}
+          version={stream.version()}
+          zoom={zoom}
+          onZoom={onZoom}
+        />
+      ))}
+      <div className={classes.more}>
+        {series.length > shown.length && (
+          <Button variant="subtle" size="compact-sm" onClick={() => showAll(true)}>
+            {t('metrics.show_all', { count: series.length })}
+          </Button>
+        )}
+        {zoom && (
+          <Button variant="subtle" size="compact-sm" onClick={() => onZoom(null)}>
+            {t('metrics.reset_zoom')}
+          </Button>
+        )}
+      </div>
+    </div>
+  )
+}
+
+interface ChartProps {
+  series: MetricSeries
+  /** The series grows in place; this tells when. */
+  version: number
+  zoom: Range | null
+  onZoom: (range: Range | null) => void
+}
+
+function MetricChart({ series, version, zoom, onZoom }: ChartProps) {
+  const { t, format } = useI18n()
+  const scheme = useComputedColorScheme('light')
+  const [hovered, setHovered] = useState<number | null>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see version
+  const { x, y, order } = useMemo(() => curve(series), [series, version])
+  const index = order[hovered ?? order.length - 1] ?? order.at(-1) ?? 0
+  const value = series.values[index] ?? null
+  const step = series.steps[index] ?? 0
+  const reading = value === null ? '–' : format.value(value)
+  return (
+    <figure className={classes.figure}>
+      <figcaption className={classes.caption}>
+        <span className={classes.name}>{series.name}</span>
+        <span className="numbers">
+          <strong>{reading}</strong>{' '}
+          <span className={classes.step}>
+            {t('metrics.at_step', { step: format.number(step) })}
+          </span>
+        </span>
+      </figcaption>
+      <LineChart
+        summary={t('metrics.summary', {
+          name: series.name,
+          value: reading,
+          step: format.number(step),
+        })}
+        x={x}
+        y={y}
+        sync="metrics"
+        zoom={zoom}
+        onZoom={onZoom}
+        onHover={setHovered}
+        formatX={(v) => format.number(v, 2)}
+        formatY={format.value}
+        scheme={scheme}
+      />
+    </figure>
+  )
+}

@@ -1,0 +1,52 @@
+/**
+ * Two flat catalogues and placeholders in braces, the same form as the server's `messages/`, so
+ * that one renderer serves both. Small enough that a library would be more code than this.
+ */
+import en from './en.json'
+import zhCN from './zh-CN.json'
+
+export type Language = 'en' | 'zh-CN'
+export type MessageKey = keyof typeof en
+export type Params = Record<string, unknown>
+
+/** Every language, in its own name. */
+export const LANGUAGES: Record<Language, string> = { en: 'English', 'zh-CN': '简体中文' }
+
+const pages: Record<Language, Record<MessageKey, string>> = { en, 'zh-CN': zhCN }
+
+type Catalogue = Record<string, string>
+const files = import.meta.glob<Catalogue>('../../../apps/*/messages/*.json', {
+  eager: true,
+  import: 'default',
+})
+const server: Record<Language, Catalogue> = { en: {}, 'zh-CN': {} }
+for (const [path, texts] of Object.entries(files)) {
+  const language = path.split('/').at(-1)?.replace('.json', '') as Language
+  Object.assign(server[language], texts)
+}
+
+/** A text of the pages; a key that does not exist does not compile. */
+export function translate(language: Language, key: MessageKey, params: Params = {}): string {
+  return fill(pages[language][key], params)
+}
+
+/** The sentence of a server's code, if the server's catalogues have one. */
+export function serverText(language: Language, code: string, params: Params): string | undefined {
+  const text = server[language][code] ?? server.en[code]
+  return text === undefined ? undefined : fill(text, params)
+}
+
+/** The best of our languages for what the browser asks for, in its order. */
+export function preferred(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const primary = tag.toLowerCase().split('-')[0]
+    if (primary === 'zh') return 'zh-CN'
+    if (primary === 'en') return 'en'
+  }
+  return 'en'
+}
+
+function fill(text: string, params: Params): string {
+  // a parameter may come from a node: one that is missing must not hide the sentence
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? '?'))
+}

@@ -1,0 +1,20 @@
+import { VisuallyHidden } from '@mantine/core'
+import { useProject } from '@/hooks/use-params'
+import { useI18n } from '@/i18n'
+import { FleetNow } from './FleetNow'
+import { JobsNow } from './JobsNow'
+import classes from './NowPage.module.css'
+
+/** What the machines do and what the newest job does, this second. */
+export default function NowPage() {
+  const { t } = useI18n()
+  const project = useProject()
+  return (
+    <div className={classes.page}>
+      <VisuallyHidden component="h1">{t('now.title')}</VisuallyHidden>
+      <FleetNow />
+      {/* another project is another list: nothing of the old one may linger */}
+      <JobsNow key={project.id} project={project} />
+    </div>
+  )
+}

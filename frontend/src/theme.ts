@@ -1,0 +1,81 @@
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  type MantineColorSchemeManager,
+  type MantineColorsTuple,
+} from '@mantine/core'
+import { remember, remembered } from '@/util/preferences'
+
+const slate: MantineColorsTuple = [
+  '#dde2e9',
+  '#b9c1cc',
+  '#9aa5b4',
+  '#6d7888',
+  '#3d4653',
+  '#2b333e',
+  '#1d232c',
+  '#14191f',
+  '#0f1318',
+  '#0a0d11',
+]
+
+export const theme = createTheme({
+  primaryColor: 'cyan',
+  primaryShade: { light: 9, dark: 5 },
+  autoContrast: true,
+  defaultRadius: 'sm',
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  colors: { dark: slate },
+  fontFamily:
+    'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "PingFang SC", "Microsoft YaHei", "Noto Sans SC", "Noto Sans CJK SC", "WenQuanYi Micro Hei", sans-serif',
+  fontFamilyMonospace:
+    'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", "PingFang SC", "Microsoft YaHei", "Noto Sans Mono CJK SC", "WenQuanYi Micro Hei Mono", monospace',
+  fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '20px' },
+  headings: {
+    fontWeight: '600',
+    sizes: {
+      h1: { fontSize: '20px', lineHeight: '28px' },
+      h2: { fontSize: '15px', lineHeight: '22px' },
+      h3: { fontSize: '13px', lineHeight: '20px' },
+    },
+  },
+})
+
+/** Mantine's dimmed text is too faint for WCAG AA at our sizes. */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-body': '#f6f7f9',
+    '--mantine-color-dimmed': '#545d69',
+    '--page-panel': '#ffffff',
+    '--page-line': '#dfe3e8',
+    '--page-sunken': '#f1f3f6',
+    '--chart-line': '#0b7285',
+    '--chart-fill': 'rgb(11 114 133 / 10%)',
+    '--chart-grid': '#e6e9ee',
+    '--chart-text': '#545d69',
+  },
+  dark: {
+    '--mantine-color-body': '#0f1318',
+    '--mantine-color-dimmed': '#9aa5b4',
+    '--page-panel': '#14191f',
+    '--page-line': '#2b333e',
+    '--page-sunken': '#0c1014',
+    '--chart-line': '#3bc9db',
+    '--chart-fill': 'rgb(59 201 219 / 10%)',
+    '--chart-grid': '#232a34',
+    '--chart-text': '#9aa5b4',
+  },
+})
+
+type Scheme = 'light' | 'dark' | 'auto'
+
+/** Kept under our own name, where public/color-scheme.js finds it before the first paint. */
+export const colorSchemes: MantineColorSchemeManager = {
+  get: (fallback) => (remembered('color-scheme') as Scheme | null) ?? fallback,
+  set: (scheme) => remember('color-scheme', scheme),
+  clear: () => remember('color-scheme', 'auto'),
+  subscribe: () => {},
+  unsubscribe: () => {},
+}
