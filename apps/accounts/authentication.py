@@ -35,7 +35,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
 class SessionAuthentication(authentication.SessionAuthentication):
     """A browser's cookie, with Django's CSRF token on every write."""
 
-    def enforce_csrf(self, request: Request) -> None:  # type: ignore[override]
+    def enforce_csrf(self, request: Request) -> None:
         try:
             super().enforce_csrf(request)
         except exceptions.PermissionDenied as error:

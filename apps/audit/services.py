@@ -29,7 +29,7 @@ def record(
         actor_id=actor.id,
         actor_name=actor.name,
         action=action,
-        object_type=obj._meta.model_name,
+        object_type=obj._meta.model_name or "",
         object_id=obj.pk,
         project_id=project.id if project else getattr(obj, "project_id", None),
         detail=detail,

@@ -5,7 +5,8 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import redis
 from django.conf import settings
@@ -44,7 +45,7 @@ def problem(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None
             errors = _field_errors(error.get_full_details())
             return problem_response(request, 400, "input_refused", {}, errors=errors)
         case exceptions.Throttled():
-            seconds = int(error.wait or 1)
+            seconds = int(getattr(error, "wait", None) or 1)
             return problem_response(request, 429, "too_many_requests", {"seconds": seconds})
         case exceptions.MethodNotAllowed():
             method = getattr(request, "method", "")
@@ -198,6 +199,8 @@ class IdempotentCreateMixin:
     meanwhile waits on the key's row and gets the first one's answer. Not for answers with a secret.
     """
 
+    post: Callable[..., Response]
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         if getattr(self, "action", None) == "create" and "Idempotency-Key" in request.headers:
@@ -208,7 +211,7 @@ def _once(create: Callable[..., Response], request: Request, *args: Any, **kwarg
     key = request.headers["Idempotency-Key"]
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
         raise IdempotencyKeyRefused
-    holder = request.user.pk if hasattr(request.user, "pk") else request.user.id
+    holder: UUID = cast(Any, request.user).id  # of a person or of a run
     asked = _request_sha256(request)
     with transaction.atomic():
         row = IdempotencyKey(holder=holder, key=key, request_sha256=asked)
