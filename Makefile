@@ -1,0 +1,8 @@
+.PHONY: up test check fmt openapi lock
+
+up: ; ./dev up
+test: ; ./dev test
+check: ; ./dev check
+fmt: ; .venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; npm run fmt --prefix frontend
+openapi: ; .venv/bin/python manage.py spectacular --settings controlplane.settings.test --file frontend/openapi.yaml && npm run openapi --prefix frontend
+lock: ; python3 deploy/scripts/lock.py
