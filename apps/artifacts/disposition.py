@@ -7,10 +7,24 @@ from urllib.parse import quote
 INLINE_TYPES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"}
 )
+_BY_ENDING = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+}
 MAX_NAME_CHARACTERS = 150
 _ASCII_NAME = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !#$&+-.^_`|~()[]{}@=,"
 )
+
+
+def media_type_of(path: str) -> str:
+    """A picture's type by its ending, "" for everything else."""
+    return _BY_ENDING.get(path.rpartition(".")[2].lower(), "")
 
 
 def content_type(media_type: str) -> str:

@@ -6,7 +6,9 @@ The one exception is Unicode's composed form, which people cannot see and file s
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+
+from apps.common.errors import DomainError
 
 MAX_FILES = 100_000
 MAX_PATH_BYTES = 1024
@@ -19,30 +21,95 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
+class FilesMissing(DomainError):
+    """A set without a file."""
+
+    status = 422
+
+
+class TooManyFiles(DomainError):
+    status = 422
+
+
+class PathEmpty(DomainError):
+    status = 422
+
+
+class PathAbsolute(DomainError):
+    """From the root, or from a drive."""
+
+    status = 422
+
+
+class PathBackslash(DomainError):
+    status = 422
+
+
+class PathControlCharacter(DomainError):
+    """Something that cannot be seen, or makes the rest look like something else."""
+
+    status = 422
+
+
+class PathTooLong(DomainError):
+    status = 422
+
+
+class PathStepsOut(DomainError):
+    """An empty part, "." or "..", which a disk would resolve."""
+
+    status = 422
+
+
+class PathNotPortable(DomainError):
+    """A name that some system cannot store."""
+
+    status = 422
+
+
+class PathClash(DomainError):
+    """Two names of which some disk can hold only one."""
+
+    status = 422
+
+
+def check(paths: Collection[str]) -> None:
+    """Raise the first thing that is wrong with a set of paths."""
+    if not paths:
+        raise FilesMissing
+    if len(paths) > MAX_FILES:
+        raise TooManyFiles(count=len(paths), most=MAX_FILES)
+    for path in paths:
+        if refusal := fault(path):
+            raise refusal(path=path)
+    for other, path in clashes(paths):
+        raise PathClash(path=path, other=other)
+
+
 def composed(path: str) -> str:
     """The path in Unicode's composed form (NFC), as every stored path is."""
     return unicodedata.normalize("NFC", path)
 
 
-def fault(path: str) -> str | None:
-    """The message code that says why a path cannot be taken, or None."""
+def fault(path: str) -> type[DomainError] | None:
+    """Why a path cannot be taken, or None."""
     if not path:
-        return "path_empty"
+        return PathEmpty
     if path.startswith("/") or _DRIVE.match(path):
-        return "path_absolute"
+        return PathAbsolute
     if "\\" in path:
-        return "path_backslash"
+        return PathBackslash
     if any(c in _TURNS or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in path):
-        return "path_control_character"
+        return PathControlCharacter
     if len(path.encode()) > MAX_PATH_BYTES:
-        return "path_too_long"
+        return PathTooLong
     for segment in path.split("/"):
         if segment in ("", ".", ".."):
-            return "path_steps_out"
+            return PathStepsOut
         if len(segment.encode()) > MAX_SEGMENT_BYTES:
-            return "path_too_long"
+            return PathTooLong
         if segment.endswith((".", " ")) or _DEVICE.fullmatch(segment):
-            return "path_not_portable"
+            return PathNotPortable
     return None
 
 
@@ -57,9 +124,10 @@ def clashes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         files.setdefault(key, path)
         for folder in _folders(path):
             key = folded(folder)
-            if (other := files.get(key)) or (other := folders.get(key, folder)) != folder:
+            if other := files.get(key):
                 yield other, path
-            folders.setdefault(key, folder)
+            elif (other := folders.setdefault(key, folder)) != folder:
+                yield other, path
 
 
 def _folders(path: str) -> Iterator[str]:

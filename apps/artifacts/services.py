@@ -9,11 +9,23 @@ from apps.artifacts import selectors, storage
 from apps.artifacts.models import Artifact, Upload
 from apps.audit import services as audit
 from apps.common.actors import SYSTEM, Actor
-from apps.common.errors import Invalid, NotFound
+from apps.common.errors import DomainError, NotFound
 from apps.projects.models import Project
 
 UPLOAD_LIFETIME = timedelta(days=3)
 MAX_BYTES = 2**50
+
+
+class SizeOutOfRange(DomainError):
+    """Less than nothing, or more than a file can be."""
+
+    status = 422
+
+
+class DigestMalformed(DomainError):
+    """Not the hexadecimal digits of a sha256."""
+
+    status = 422
 
 
 @transaction.atomic
@@ -26,9 +38,9 @@ def start_upload(
     alone would tell who else has the file, and fetch it.
     """
     if not 0 <= size <= MAX_BYTES:
-        raise Invalid(field="size", why="size_out_of_range", most=MAX_BYTES)
+        raise SizeOutOfRange(most=MAX_BYTES)
     if digest and not storage.DIGEST.fullmatch(digest):
-        raise Invalid(field="digest", why="digest_malformed")
+        raise DigestMalformed
     upload = Upload(
         project=project,
         holder=holder,
@@ -80,6 +92,11 @@ def adopt(
     if stored != size:
         raise storage.BytesDamaged(digest=digest)
     return _hold(project, digest, size, actor=actor)
+
+
+def bytes_arrived(upload: Upload) -> int:
+    """How far an upload has come."""
+    return upload.size if upload.finished_at else storage.store().offset(upload.id)
 
 
 def sweep_uploads(*, at: datetime) -> None:

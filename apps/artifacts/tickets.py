@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
 from apps.common.errors import DomainError
 
@@ -113,7 +114,7 @@ def read(text: str, *, now: float) -> Ticket:
 def _seals(body: bytes) -> list[bytes]:
     """The seal by the current secret, then by those it replaced."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    keys = (hmac.digest(secret.encode(), DOMAIN, hashlib.sha256) for secret in secrets)
+    keys = (hmac.digest(force_bytes(secret), DOMAIN, hashlib.sha256) for secret in secrets)
     return [hmac.digest(key, body, hashlib.sha256) for key in keys]
 
 

@@ -272,8 +272,8 @@ async def _refuse(refusal: DomainError, headers: Headers, send: Send) -> None:
         log.error("transfer: %s %s", refusal.code, refusal.params)
     language = _language(headers)
     problem = {
-        "type": "about:blank",
-        "title": HTTPStatus(refusal.status).phrase,
+        "type": f"urn:datahall:problem:{refusal.code}",
+        "title": messages.render(f"status_{refusal.status}", {}, language),
         "status": refusal.status,
         "detail": messages.render(refusal.code, refusal.params, language),
         "code": refusal.code,

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.artifacts import paths
+from apps.common.errors import DomainError
 
 NASTY = st.text(
     alphabet=st.sampled_from("ab/\\.: \0\n\r\tAÀé\u0301\u202e\ud800ßcon~%"), max_size=40
@@ -56,7 +57,10 @@ class TestFault:
         ],
     )
     def test_refuses(self, path, why):
-        assert paths.fault(path) == why
+        refusal = paths.fault(path)
+
+        assert refusal
+        assert refusal.code == why
 
     @given(NASTY | st.text(max_size=60))
     def test_what_is_taken_stays_below_its_folder_on_every_system(self, path):
@@ -72,7 +76,24 @@ class TestFault:
     def test_composing_a_taken_path_leaves_it_taken(self, path):
         assume(paths.fault(path) is None)
 
-        assert paths.fault(paths.composed(path)) in (None, "path_too_long")
+        assert paths.fault(paths.composed(path)) in (None, paths.PathTooLong)
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        ("names", "why"),
+        [
+            ([], "files_missing"),
+            (["a", "../a"], "path_steps_out"),
+            (["a", "b", "A"], "path_clash"),
+            ([str(n) for n in range(paths.MAX_FILES + 1)], "too_many_files"),
+        ],
+        ids=["none", "one bad", "two alike", "too many"],
+    )
+    def test_refuses_a_set(self, names, why):
+        with pytest.raises(DomainError) as refused:
+            paths.check(names)
+        assert refused.value.code == why
 
 
 class TestClashes:

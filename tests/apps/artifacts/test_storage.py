@@ -9,12 +9,6 @@ from tests.apps.artifacts.server import sha256, stored
 DATA = b"what is stored" * 100
 
 
-@pytest.fixture(autouse=True)
-def store(settings, tmp_path) -> storage.LocalStore:
-    settings.ARTIFACTS_DIR = tmp_path
-    return storage.store()
-
-
 def send(store, data, upload=None):
     upload = upload or uuid4()
     incoming = store.receive(upload)

@@ -21,12 +21,6 @@ HOLDER = uuid4()
 DATA = bytes(range(256)) * 40
 
 
-@pytest.fixture(autouse=True)
-def store(settings, tmp_path) -> storage.LocalStore:
-    settings.ARTIFACTS_DIR = tmp_path
-    return storage.store()
-
-
 @pytest.fixture
 def web() -> Iterator[httpx.Client]:
     with serving() as url, httpx.Client(base_url=url, timeout=20) as client:
