@@ -29,15 +29,17 @@ class DatasetVersion(BaseModel):
     files = models.JSONField()  # of FileRef, sorted by path
     manifest_sha256 = models.CharField(max_length=64)  # of the canonical JSON of `files`
     size = models.BigIntegerField()
+    file_count = models.PositiveIntegerField()
     created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
 
     state = models.CharField(
         max_length=16, choices=VersionState, default=VersionState.IMPORTING.value
     )
-    reason = models.JSONField(null=True)  # Reason: why the import failed
+    settled_at = models.DateTimeField(null=True)  # when the import ended
+    reason = models.JSONField(null=True)  # Reason: why it failed
     kind = models.CharField(max_length=32, blank=True)  # of the Profile
-    profile = models.JSONField(null=True)  # Profile; thumbnails as path -> digest in `thumbnails`
-    thumbnails = models.JSONField(default=dict)
+    profile = models.JSONField(null=True)  # Profile; its thumbnails' paths are of `thumbnails`
+    thumbnails = models.JSONField(default=list)  # of FileRef
 
     class Meta:
         constraints = [

@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ("files", models.JSONField()),
                 ("manifest_sha256", models.CharField(max_length=64)),
                 ("size", models.BigIntegerField()),
+                ("file_count", models.PositiveIntegerField()),
                 (
                     "state",
                     models.CharField(
@@ -70,10 +71,11 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
+                ("settled_at", models.DateTimeField(null=True)),
                 ("reason", models.JSONField(null=True)),
                 ("kind", models.CharField(blank=True, max_length=32)),
                 ("profile", models.JSONField(null=True)),
-                ("thumbnails", models.JSONField(default=dict)),
+                ("thumbnails", models.JSONField(default=list)),
                 (
                     "created_by",
                     models.ForeignKey(

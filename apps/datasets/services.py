@@ -1,0 +1,152 @@
+"""Datasets and their immutable versions. Files come in through `artifacts`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+
+from agents.protocol.base import Reason
+from agents.protocol.results import Profile
+from agents.protocol.specs import FileRef
+from apps.accounts.models import User
+from apps.artifacts import filesets, names
+from apps.artifacts import selectors as artifacts
+from apps.audit import services as audit
+from apps.common.actors import SYSTEM, Actor
+from apps.common.errors import NotFound
+from apps.common.events import publish
+from apps.common.jsonb import storable
+from apps.datasets.events import DatasetMoved, VersionPublished
+from apps.datasets.models import Dataset, DatasetVersion, VersionState
+from apps.projects.models import Project
+
+
+@transaction.atomic
+def publish_version(
+    *,
+    project: Project,
+    dataset_name: str,
+    files: Sequence[FileRef],
+    user: User | None,
+    actor: Actor,
+    at: datetime,
+    description: str = "",
+) -> DatasetVersion:
+    """Make a version of these files, whose bytes the project must hold; an import looks at it next.
+
+    The files that the newest version has make no new one, unless its import failed.
+    """
+    names.check(dataset_name)
+    checked = filesets.checked(project, files)
+    digest = filesets.manifest_sha256(checked)
+    dataset = _dataset(project, dataset_name, description, actor=actor)
+    newest = dataset.versions.defer("files").order_by("-number").first()
+    if newest and newest.manifest_sha256 == digest and newest.state != VersionState.FAILED:
+        return newest
+    version = DatasetVersion.objects.create(
+        dataset=dataset,
+        number=newest.number + 1 if newest else 1,
+        parent=newest,
+        files=filesets.rows(checked),
+        manifest_sha256=digest,
+        size=sum(file.size for file in checked),
+        file_count=len(checked),
+        created_by=user,
+    )
+    audit.record(
+        actor,
+        "dataset.publish",
+        version,
+        project=project,
+        dataset=dataset.name,
+        number=version.number,
+        manifest_sha256=digest,
+    )
+    publish(VersionPublished(version_id=version.id, project_id=project.id))
+    return version
+
+
+@transaction.atomic
+def complete_import(
+    *,
+    version_id: UUID,
+    profile: Profile,
+    thumbnails: dict[str, str],
+    at: datetime,
+    actor: Actor = SYSTEM,
+) -> DatasetVersion:
+    """Keep what an import found out: the version is ready. Late and repeated words change nothing.
+
+    ``thumbnails`` are digests by path, of bytes that the project holds.
+    """
+    version = _importing(version_id)
+    if version.state != VersionState.IMPORTING:
+        return version
+    project = version.dataset.project
+    sizes = artifacts.sizes(project, set(thumbnails.values()))
+    pictures = [
+        FileRef(path=path, digest=digest, size=sizes.get(digest, -1))
+        for path, digest in thumbnails.items()
+    ]
+    version.thumbnails = filesets.rows(filesets.checked(project, pictures) if pictures else [])
+    version.kind = profile.kind
+    version.profile = storable(msgspec.to_builtins(profile))
+    return _settle(version, VersionState.READY, actor=actor, at=at)
+
+
+@transaction.atomic
+def fail_import(
+    *, version_id: UUID, reason: Reason, at: datetime, actor: Actor = SYSTEM
+) -> DatasetVersion:
+    """Note why the files cannot be used. Late and repeated words change nothing."""
+    version = _importing(version_id)
+    if version.state != VersionState.IMPORTING:
+        return version
+    version.reason = storable({"code": reason.code, "params": reason.params})
+    return _settle(version, VersionState.FAILED, actor=actor, at=at)
+
+
+def _dataset(project: Project, name: str, description: str, *, actor: Actor) -> Dataset:
+    """The dataset of this name, locked, so that its versions are numbered one after another."""
+    dataset, created = Dataset.objects.select_for_update().get_or_create(
+        project=project, name=name, defaults={"description": description}
+    )
+    if created:
+        audit.record(actor, "dataset.create", dataset, name=name)
+    elif description and description != dataset.description:
+        dataset.description = description
+        dataset.save(update_fields=["description"])
+        audit.record(actor, "dataset.describe", dataset, name=name)
+    return dataset
+
+
+def _importing(version_id: UUID) -> DatasetVersion:
+    version = (
+        DatasetVersion.objects.select_for_update(of=("self",))
+        .select_related("dataset__project")
+        .filter(pk=version_id)
+        .first()
+    )
+    if version is None:
+        raise NotFound
+    return version
+
+
+def _settle(
+    version: DatasetVersion, state: VersionState, *, actor: Actor, at: datetime
+) -> DatasetVersion:
+    version.state, version.settled_at = state, at
+    version.save(update_fields=["state", "settled_at", "reason", "kind", "profile", "thumbnails"])
+    project = version.dataset.project
+    audit.record(actor, f"dataset.{state.value}", version, project=project)
+    publish(
+        DatasetMoved(
+            dataset_id=version.dataset_id,
+            version_id=version.id,
+            project_id=project.id,
+            state=state.value,
+        )
+    )
+    return version

@@ -1,0 +1,52 @@
+from uuid import UUID
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from agents.protocol.specs import FileRef
+from apps.artifacts import filesets
+from apps.artifacts.names import uuid_of
+from apps.common.errors import NotFound
+from apps.projects.models import Project
+from apps.registry.models import Evaluation, Model, ModelVersion
+
+
+class ModelUnknown(NotFound):
+    """No model of the project is called that."""
+
+
+def models_in(project: Project) -> QuerySet[Model]:
+    """The project's models, each with its newest version as the one item of ``newest``."""
+    newest = _versions().order_by("model_id", "-number").distinct("model_id")
+    return Model.objects.filter(project=project).prefetch_related(
+        Prefetch("versions", newest, to_attr="newest")
+    )
+
+
+def model(project: Project, ref: str) -> Model:
+    """A model by name or identifier."""
+    wanted = Q(id=identifier) if (identifier := uuid_of(ref)) else Q(name=ref)
+    found = models_in(project).filter(wanted).first()
+    if found is None:
+        raise ModelUnknown(model=ref)
+    return found
+
+
+def versions_of(model: Model) -> QuerySet[ModelVersion]:
+    """All versions with their evaluations, newest first."""
+    return _versions().filter(model=model).order_by("-number")
+
+
+def version_of_run(run_id: UUID) -> ModelVersion | None:
+    """The version that a run made, if it made one."""
+    return ModelVersion.objects.select_related("model").filter(run_id=run_id).first()
+
+
+def files_of(version: ModelVersion) -> list[FileRef]:
+    return filesets.refs(version.files)
+
+
+def _versions() -> QuerySet[ModelVersion]:
+    evaluations = Evaluation.objects.order_by("created_at", "id")
+    return ModelVersion.objects.select_related("model").prefetch_related(
+        Prefetch("evaluations", evaluations)
+    )
