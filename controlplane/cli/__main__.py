@@ -1,0 +1,29 @@
+"""The `datahall` command: a client of the REST API, and the starter of an installation."""
+
+import click
+
+from agents import __version__
+from controlplane.cli.commands import datasets, demo, jobs, login, models, nodes, projects, up
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="datahall")
+def main() -> None:
+    """Bring data, train models on your GPUs, and see every watt of it.
+
+    The installation is found by DATAHALL_URL and DATAHALL_TOKEN, else by `datahall login`, else it
+    is the one that `datahall up` runs on this machine.
+    """
+
+
+main.add_command(up.up)
+main.add_command(login.login)
+main.add_command(demo.demo)
+main.add_command(projects.projects)
+main.add_command(datasets.datasets)
+main.add_command(jobs.jobs)
+main.add_command(models.models)
+main.add_command(nodes.nodes)
+
+if __name__ == "__main__":
+    main(prog_name="datahall")

@@ -1,0 +1,153 @@
+"""Nodes: the hosts that do the work."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controlplane.cli import config
+from controlplane.cli.client import Client, connect
+from controlplane.cli.output import (
+    json_option,
+    moment,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    size,
+)
+
+
+@click.group()
+def nodes() -> None:
+    """Hosts with an agent, and their GPUs."""
+
+
+@nodes.command("list")
+@json_option
+def list_nodes(as_json: bool) -> None:
+    """List the nodes."""
+    found = list(connect().pages("/nodes"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            node["name"],
+            _state(node),
+            f"{node['reserved_cpu_millis'] / 1000:g} of {node['cpu_millis'] / 1000:g}",
+            f"{size(node['reserved_memory_bytes'])} of {size(node['memory_bytes'])}",
+            sum(device["present"] for device in node["devices"]),
+            moment(node["last_contact_at"]),
+        )
+        for node in found
+    ]
+    print_table(
+        ("NAME", "STATE", "CORES TAKEN", "MEMORY TAKEN", "GPUS", "LAST CONTACT"),
+        rows,
+        "No nodes yet. Invite one: datahall nodes join-token",
+    )
+
+
+@nodes.command("show")
+@click.argument("name")
+@json_option
+def show_node(name: str, as_json: bool) -> None:
+    """Show a node and its devices."""
+    node = find_node(connect(), name)
+    if as_json:
+        print_json(node)
+        return
+    print_facts(
+        {
+            "name": node["name"],
+            "host": node["hostname"],
+            "state": _state(node),
+            "last contact": moment(node["last_contact_at"]),
+            "cores": f"{node['cpu_millis'] / 1000:g}",
+            "memory": size(node["memory_bytes"]),
+            "disk": size(node["disk_bytes"]),
+            "agent": node["agent_version"],
+            "clock": f"{node['clock_offset_ms']} ms off",
+            **node["facts"],
+        }
+    )
+    rows = [
+        (device["index"], device["name"], size(device["memory_bytes"]), device["uuid"])
+        for device in node["devices"]
+    ]
+    print_table(("GPU", "NAME", "MEMORY", "UUID"), rows, "No GPUs.")
+
+
+@nodes.command("join-token")
+@json_option
+def make_join_token(as_json: bool) -> None:
+    """Make an invitation for one node, good once and for a quarter of an hour."""
+    made = connect().post("/nodes/join-tokens")
+    if as_json:
+        print_json(made)
+    else:
+        out.print("Run this on the host:", style="bold")
+        out.print(made["command"])
+
+
+@nodes.command("join")
+@click.argument("url")
+@click.argument("token")
+@click.option("--name", help="The node's name; the host's if not given.")
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the agent keeps its key, its journal and its caches.",
+)
+@click.option("--run/--no-run", default=True, help="Start the agent after joining.")
+def join_node(url: str, token: str, name: str | None, state: Path | None, run: bool) -> None:
+    """Make this host a node of the installation at URL, and run its agent."""
+    folder = str(state or config.default_state() / "node")
+    agent = [sys.executable, "-m", "agents.node"]
+    joining = [*agent, "join", url, token, "--state", folder, *(["--name", name] if name else [])]
+    if not run:
+        os.execv(sys.executable, joining)
+    if code := os.spawnv(os.P_WAIT, sys.executable, joining):
+        raise click.exceptions.Exit(code)
+    os.execv(sys.executable, [*agent, "run", "--state", folder])
+
+
+@nodes.command("cordon")
+@click.argument("name")
+@json_option
+def cordon_node(name: str, as_json: bool) -> None:
+    """Give a node no new work; what runs there goes on."""
+    _act(name, "cordon", as_json)
+
+
+@nodes.command("uncordon")
+@click.argument("name")
+@json_option
+def uncordon_node(name: str, as_json: bool) -> None:
+    """Let a node have work again."""
+    _act(name, "uncordon", as_json)
+
+
+def _act(name: str, verb: str, as_json: bool) -> None:
+    client = connect()
+    node = client.post(f"/nodes/{find_node(client, name)['id']}/{verb}")
+    if as_json:
+        print_json(node)
+    else:
+        out.print(f"{node['name']} {_state(node)}")
+
+
+def find_node(client: Client, name: str) -> Any:
+    """A node by its name or id."""
+    found = [node for node in client.pages("/nodes") if name in (node["name"], node["id"])]
+    if not found:
+        raise click.ClickException(f"there is no node {name}; see `datahall nodes list`")
+    return found[0]
+
+
+def _state(node: dict[str, Any]) -> str:
+    reach = {"fresh": "ready", "suspect": "unreachable"}.get(node["contact"], node["contact"])
+    return f"{reach}, cordoned" if node["cordoned_at"] else reach

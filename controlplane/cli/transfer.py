@@ -1,0 +1,160 @@
+"""Bytes up and down: resumable, and compared with their digest at the end."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from controlplane.cli import config
+from controlplane.cli.client import Client, Refused
+from controlplane.cli.output import errors
+
+CHUNK_BYTES = 8 * 1024 * 1024
+TRIES = 6
+
+
+def upload(client: Client, path: Path, *, filename: str | None = None) -> str:
+    """Send a file and give the finished upload's id; goes on where an earlier try broke off."""
+    size = path.stat().st_size
+    with _progress(f"upload {path.name}", size) as advance:
+        digest = _digest_of(path)
+        started = _resume(client, digest) or client.post(
+            client.in_project("uploads"),
+            {"filename": filename or path.name, "size": size, "digest": digest},
+        )
+        _remember(client, digest, started["id"])
+        if not started["finished"]:
+            _send(client, started, path, size, advance)
+            client.post(client.in_project(f"uploads/{started['id']}/finish"))
+        _forget(client, digest)
+        advance(size)
+    return str(started["id"])
+
+
+def download(client: Client, file: dict[str, Any], target: Path) -> None:
+    """Fetch a listed file; it appears whole, with the right digest, or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.partial")
+    with _progress(f"download {file['path']}", file["size"]) as advance:
+        for attempt in _attempts():
+            with attempt, partial.open("ab") as sink:
+                _receive(client, file["url"], sink, advance)
+                break
+    if _digest_of(partial) != file["digest"]:
+        partial.unlink()
+        raise click.ClickException(f"{file['path']} arrived damaged; run the command again")
+    os.replace(partial, target)
+
+
+def _send(client: Client, started: dict[str, Any], path: Path, size: int, advance: Any) -> None:
+    with path.open("rb") as file:
+        for attempt in _attempts():
+            with attempt:
+                offset = _offset_of(client, started["url"])
+                while offset < size:
+                    file.seek(offset)
+                    answer = client.send(
+                        "PATCH",
+                        started["url"],
+                        content=file.read(CHUNK_BYTES),
+                        headers={"Upload-Offset": str(offset)},
+                    )
+                    if answer.is_error:
+                        raise Refused(answer)
+                    offset = int(answer.headers["Upload-Offset"])
+                    advance(offset)
+                return
+
+
+def _offset_of(client: Client, url: str) -> int:
+    answer = client.send("HEAD", url)
+    if answer.is_error:
+        raise Refused(answer)
+    return int(answer.headers["Upload-Offset"])
+
+
+def _receive(client: Client, url: str, sink: Any, advance: Any) -> None:
+    have = sink.tell()
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with httpx.stream("GET", f"{client.url}{url}", headers=headers, timeout=60) as answer:
+        if answer.status_code == 416:  # nothing is missing
+            return
+        if answer.is_error:
+            answer.read()
+            raise Refused(answer)
+        if answer.status_code == 200:
+            sink.truncate(0)
+        for block in answer.iter_bytes():
+            sink.write(block)
+            advance(sink.tell())
+
+
+def _attempts() -> Iterator[Any]:
+    """A few contexts that swallow a broken connection, with growing pauses; the last one does not."""
+    for number in range(TRIES - 1):
+        if number:
+            time.sleep(2 ** (number - 1))
+        yield contextlib.suppress(httpx.TransportError)
+    time.sleep(2 ** (TRIES - 2))
+    yield contextlib.nullcontext()
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _progress(text: str, total: int) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=errors) as bars:
+        task = bars.add_task(text, total=total)
+        yield lambda completed: bars.update(task, completed=completed)
+
+
+# which uploads this machine has begun, so that the next command goes on with them
+
+
+def _resume(client: Client, digest: str) -> dict[str, Any] | None:
+    known = _begun().get(_key(client, digest))
+    if known is None:
+        return None
+    try:
+        return dict(client.get(client.in_project(f"uploads/{known}")))
+    except Refused:
+        return None  # it has expired, or the installation is another one
+
+
+def _remember(client: Client, digest: str, upload_id: str) -> None:
+    _write_begun(_begun() | {_key(client, digest): upload_id})
+
+
+def _forget(client: Client, digest: str) -> None:
+    begun = _begun()
+    begun.pop(_key(client, digest), None)
+    _write_begun(begun)
+
+
+def _key(client: Client, digest: str) -> str:
+    return f"{client.url} {client.project} {digest}"
+
+
+def _begun() -> dict[str, str]:
+    try:
+        return dict(json.loads((config.cache_folder() / "uploads.json").read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write_begun(begun: dict[str, str]) -> None:
+    folder = config.cache_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.write_private(folder / "uploads.json", begun)
