@@ -1,71 +1,77 @@
-"""A private Postgres and Valkey for each pytest invocation, shared by its xdist workers.
+"""A pytest plugin: a private Postgres and Valkey, up before Django's settings are read.
 
-They have to run before Django's settings are read, which pytest-django does before any conftest: so
-this is a plugin, named in pyproject.toml, and not a fixture.
+One Postgres serves all xdist workers, each with a database of its own (pytest-django). Each worker
+has its own Valkey: subscriptions and broker users know no databases. Named in `addopts`, because
+pytest-django reads the settings before any conftest.
 """
 
 import os
+import secrets
 import shutil
-import subprocess
+import socket
 import tempfile
-import time
-from collections.abc import Generator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from controlplane.cli.embedded import Postgres, Valkey, free_port, new_password
+from controlplane.cli.embedded.postgres import Postgres
+from controlplane.cli.embedded.service import running
+from controlplane.cli.embedded.valkey import Valkey
 
-START_SECONDS = 60
-_servers: list[tuple[subprocess.Popen[bytes], int]] = []
-_folders: list[Path] = []
+STARTED = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests() -> Generator[None, object, object]:
-    """A wrapper comes before every plugin that is not: pytest-django reads the settings here."""
-    _start_servers()
-    return (yield)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    started = early_config.stash[STARTED] = ExitStack()
+    try:
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            state = Path(os.environ["DATAHALL_STATE"]) / worker
+            state.mkdir(mode=0o700)
+        else:
+            state = Path(tempfile.mkdtemp(prefix="datahall-tests-"))
+            started.callback(shutil.rmtree, state, ignore_errors=True)
+            os.environ["DATABASE_URL"] = _postgres(state, started)
+        os.environ["DATAHALL_STATE"] = str(state)
+        os.environ["REDIS_URL"] = _valkey(state, started)
+        return (yield)
+    except BaseException:
+        started.close()
+        raise
 
 
-def pytest_unconfigure() -> None:
-    for process, stop_signal in reversed(_servers):
-        process.send_signal(stop_signal)
-        process.wait(30)
-    for folder in _folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    _servers.clear()
-    _folders.clear()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[STARTED].close()
 
 
-def _start_servers() -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ or _servers:
-        return  # the first process has started them, and told us by the environment
-    state = Path(tempfile.mkdtemp(prefix="datahall-tests-"))
-    _folders.append(state)
-    postgres = Postgres(state / "pg", free_port(), new_password())
-    valkey = Valkey(state / "valkey", free_port(), new_password())
-    for server in (postgres, valkey):
-        server.prepare()
-        with (state / f"{type(server).__name__}.log").open("wb") as log:
-            process = subprocess.Popen(
-                server.command(durable=False),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=server.enter(),
-            )
-        _servers.append((process, server.stop_signal))
-        until = time.monotonic() + START_SECONDS
-        while not server.is_ready():
-            if process.poll() is not None or time.monotonic() > until:
-                raise pytest.UsageError(f"{Path(log.name).read_text()}\n{server} did not start")
-            time.sleep(0.02)
-    postgres.ensure_database()
-    os.environ |= {
-        "DATABASE_URL": postgres.url,
-        "REDIS_URL": valkey.url,
-        "DATAHALL_NODE_BROKER_URL": valkey.node_url,
-        "DATAHALL_STATE": str(state),
-    }
+def _postgres(state: Path, started: ExitStack) -> str:
+    postgres = Postgres(
+        state=state,
+        port=free_port(),
+        password=secrets.token_urlsafe(16),
+        durable=False,
+    )
+    postgres.prepare()
+    started.enter_context(running(postgres.service(), log=state / "postgres.log"))
+    return postgres.url()
+
+
+def _valkey(state: Path, started: ExitStack) -> str:
+    valkey = Valkey(
+        state=state,
+        port=free_port(),
+        password=secrets.token_urlsafe(16),
+        durable=False,
+    )
+    valkey.prepare()
+    started.enter_context(running(valkey.service(), log=state / "valkey.log"))
+    return valkey.url
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,4 +1,4 @@
-"""What a command prints: a table for people, JSON for programs, never a control sequence of others."""
+"""What a command prints: tables for people, JSON for programs, control sequences for nobody."""
 
 import json
 import re

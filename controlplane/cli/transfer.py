@@ -98,7 +98,7 @@ def _receive(client: Client, url: str, sink: Any, advance: Any) -> None:
 
 
 def _attempts() -> Iterator[Any]:
-    """A few contexts that swallow a broken connection, with growing pauses; the last one does not."""
+    """Contexts that swallow a broken connection, with growing pauses; the last one does not."""
     for number in range(TRIES - 1):
         if number:
             time.sleep(2 ** (number - 1))
