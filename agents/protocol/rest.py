@@ -117,7 +117,7 @@ class OutputAnswer(Message):
 
 
 class OutputFinished(Message):
-    """POST /agent/v1/workloads/{id}/outputs/finish: every byte has been sent; 204 once it is kept."""
+    """POST /agent/v1/workloads/{id}/outputs/finish: all bytes were sent; 204 once they are kept."""
 
     fence: int
     digest: str

@@ -12,6 +12,7 @@ import time
 import venv
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -32,8 +33,7 @@ def main(words: list[str]) -> int:
         return test(rest)
     if verb == "check":
         return check()
-    os.chdir(ROOT)
-    os.execv(BIN / "datahall", ["datahall", verb, *rest])  # signals reach the command itself
+    return become(verb, rest)
 
 
 def set_up() -> None:
@@ -61,6 +61,12 @@ def step(name: str, made_from: Iterable[bytes | str], do: Callable[[], None]) ->
     STAMPS.mkdir(parents=True, exist_ok=True)
     stamp.write_text(digest.hexdigest())
     say(f"  {name}: {time.monotonic() - started:.1f} s")
+
+
+def become(verb: str, rest: list[str]) -> NoReturn:
+    """Replace this process, so that signals reach the command itself."""
+    os.chdir(ROOT)
+    os.execv(BIN / "datahall", ["datahall", verb, *rest])
 
 
 def make_venv() -> None:

@@ -1,6 +1,6 @@
 """Write requirements.lock: what pip resolves from pyproject.toml in an empty environment.
 
-A local version suffix (torch's +cpu) is left out, so that the CPU and the CUDA build share the lock.
+A local version suffix (torch's +cpu) is left out: the CPU and the CUDA build share the lock.
 """
 
 import subprocess
