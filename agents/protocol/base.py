@@ -1,10 +1,11 @@
 """What every wire type shares."""
 
-from typing import Any
+from typing import Any, dataclass_transform
 
 import msgspec
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)  # what subclasses inherit
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A frozen wire type. Unknown fields are ignored: either side may be the newer one."""
 
