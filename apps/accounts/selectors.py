@@ -1,5 +1,4 @@
 from datetime import datetime
-from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -67,5 +66,6 @@ def users() -> QuerySet[User]:
     return User.objects.all()
 
 
-def user(user_id: UUID) -> User:
-    return User.objects.get(pk=user_id)
+def first_operator() -> User | None:
+    """Whoever has run the installation longest."""
+    return User.objects.filter(is_operator=True, is_active=True).order_by("date_joined").first()
