@@ -216,14 +216,14 @@ def _with_code(client: Client, body: dict[str, Any], code: Path) -> dict[str, An
     if code.is_dir():
         with TemporaryDirectory() as folder:
             packed = Path(folder) / f"{code.resolve().name}.zip"
-            packed.write_bytes(_zipped(code))
+            packed.write_bytes(zipped(code))
             uploaded = transfer.upload(client, packed)
     else:
         uploaded = transfer.upload(client, code)
     return {"name": code.stem, "entrypoint": code.name, **body, "code": uploaded}
 
 
-def _zipped(folder: Path) -> bytes:
+def zipped(folder: Path) -> bytes:
     """The folder, without hidden files and caches; the same files give the same bytes."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
