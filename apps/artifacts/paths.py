@@ -124,10 +124,12 @@ def clashes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         files.setdefault(key, path)
         for folder in _folders(path):
             key = folded(folder)
-            if other := files.get(key):
-                yield other, path
-            elif (other := folders.setdefault(key, folder)) != folder:
-                yield other, path
+            other = files.get(key)
+            if other is None:
+                other = folders.setdefault(key, folder)
+                if other == folder:
+                    continue
+            yield other, path
 
 
 def _folders(path: str) -> Iterator[str]:
