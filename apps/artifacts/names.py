@@ -21,13 +21,18 @@ class NameRefused(DomainError):
 
 def check(name: str) -> None:
     """Raise ``NameRefused`` unless this can be a name."""
-    if (
-        not _NAME.fullmatch(name)
-        or paths.fault(name)
-        or uuid_of(name)
-        or not unicodedata.is_normalized("NFC", name)
-    ):
+    if not possible(name):
         raise NameRefused(name=name[:100])
+
+
+def possible(text: str) -> bool:
+    """Whether anything could be called that; what could not need not be looked for."""
+    return (
+        _NAME.fullmatch(text) is not None
+        and paths.fault(text) is None
+        and uuid_of(text) is None
+        and unicodedata.is_normalized("NFC", text)
+    )
 
 
 def uuid_of(text: str) -> UUID | None:

@@ -3,7 +3,7 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, QuerySet
 
 from agents.protocol.specs import FileRef
-from apps.artifacts import filesets
+from apps.artifacts import filesets, names
 from apps.artifacts.names import uuid_of
 from apps.common.errors import NotFound
 from apps.datasets.models import Dataset, DatasetVersion, VersionState
@@ -28,11 +28,12 @@ def datasets_in(project: Project) -> QuerySet[Dataset]:
 
 def dataset(project: Project, ref: str) -> Dataset:
     """A dataset by name or identifier."""
-    wanted = Q(id=identifier) if (identifier := uuid_of(ref)) else Q(name=ref)
-    found = datasets_in(project).filter(wanted).first()
-    if found is None:
-        raise DatasetUnknown(dataset=ref)
-    return found
+    identifier = uuid_of(ref)
+    if identifier or names.possible(ref):
+        wanted = Q(id=identifier) if identifier else Q(name=ref)
+        if found := datasets_in(project).filter(wanted).first():
+            return found
+    raise DatasetUnknown(dataset=ref)
 
 
 def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:
@@ -61,11 +62,8 @@ def version(project: Project, ref: str) -> DatasetVersion:
         if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise DatasetVersionUnknown(dataset=name, number=number)
         return numbered(project, name, int(number))
-    newest = versions.filter(dataset__name=name).order_by("-number")
-    found = newest.exclude(state=VersionState.FAILED).first() or newest.first()
-    if found is None:
-        raise DatasetUnknown(dataset=name)
-    return found
+    newest = versions.filter(dataset=dataset(project, name)).order_by("-number")
+    return newest.exclude(state=VersionState.FAILED).first() or newest[0]
 
 
 def version_by_id(version_id: UUID) -> DatasetVersion:

@@ -3,7 +3,7 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, QuerySet
 
 from agents.protocol.specs import FileRef
-from apps.artifacts import filesets
+from apps.artifacts import filesets, names
 from apps.artifacts.names import uuid_of
 from apps.common.errors import NotFound
 from apps.projects.models import Project
@@ -24,11 +24,12 @@ def models_in(project: Project) -> QuerySet[Model]:
 
 def model(project: Project, ref: str) -> Model:
     """A model by name or identifier."""
-    wanted = Q(id=identifier) if (identifier := uuid_of(ref)) else Q(name=ref)
-    found = models_in(project).filter(wanted).first()
-    if found is None:
-        raise ModelUnknown(model=ref)
-    return found
+    identifier = uuid_of(ref)
+    if identifier or names.possible(ref):
+        wanted = Q(id=identifier) if identifier else Q(name=ref)
+        if found := models_in(project).filter(wanted).first():
+            return found
+    raise ModelUnknown(model=ref)
 
 
 def versions_of(model: Model) -> QuerySet[ModelVersion]:

@@ -37,12 +37,16 @@ class TestVersion:
 
         assert selectors.version(project, str(version.id)) == version
 
-    @pytest.mark.parametrize("ref", ["digits@4", "digits@", "digits@x", "digits@٣", "digits@1@1"])
+    @pytest.mark.parametrize(
+        "ref", ["digits@4", "digits@", "digits@x", "digits@٣", "digits@1@1", "digits@999999999"]
+    )
     def test_says_that_the_number_is_wrong(self, project, ref):
         with pytest.raises(selectors.DatasetVersionUnknown):
             selectors.version(project, ref)
 
-    @pytest.mark.parametrize("ref", ["other", "other@1", "", str(uuid4()), "x" * 5000])
+    @pytest.mark.parametrize(
+        "ref", ["other", "other@1", "", str(uuid4()), "x" * 5000, "a\0", "\ud800"]
+    )
     def test_says_that_there_is_no_such_dataset(self, project, ref):
         with pytest.raises(selectors.DatasetUnknown):
             selectors.version(project, ref)
