@@ -21,8 +21,7 @@ const slate: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: 'cyan',
-  primaryShade: { light: 9, dark: 5 },
-  autoContrast: true,
+  primaryShade: 9,
   defaultRadius: 'sm',
   cursorType: 'pointer',
   respectReducedMotion: true,
@@ -52,6 +51,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--page-line': '#dfe3e8',
     '--page-sunken': '#f1f3f6',
     '--chart-line': '#0b7285',
+    '--chart-quiet': '#868e99',
     '--chart-fill': 'rgb(11 114 133 / 10%)',
     '--chart-grid': '#e6e9ee',
     '--chart-text': '#545d69',
@@ -63,6 +63,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--page-line': '#2b333e',
     '--page-sunken': '#0c1014',
     '--chart-line': '#3bc9db',
+    '--chart-quiet': '#6d7888',
     '--chart-fill': 'rgb(59 201 219 / 10%)',
     '--chart-grid': '#232a34',
     '--chart-text': '#9aa5b4',

@@ -1,5 +1,6 @@
 /** What the server is asked, under which key it is kept, and what a change makes stale. */
 import { QueryCache, QueryClient, queryOptions } from '@tanstack/react-query'
+import type { Language } from '@/i18n/translate'
 import { body, client } from './client'
 import { ApiProblem, isPassing } from './errors'
 import type { Session } from './types'
@@ -75,6 +76,9 @@ export const jobQuery = (project: string, id: string) =>
 
 export const signIn = (username: string, password: string) =>
   body(client.POST('/api/v1/session', { body: { username, password } }))
+
+export const chooseLanguage = (language: Language) =>
+  body(client.PATCH('/api/v1/session', { body: { language } }))
 
 export const signOut = () => body(client.DELETE('/api/v1/session'))
 

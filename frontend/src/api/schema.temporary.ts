@@ -136,6 +136,11 @@ export interface paths {
       requestBody: { content: { 'application/json': { username: string; password: string } } }
       responses: Ok<Session>
     }
+    patch: {
+      parameters: { path?: never }
+      requestBody: { content: { 'application/json': { language: '' | 'en' | 'zh-CN' } } }
+      responses: Ok<Session>
+    }
     delete: { parameters: { path?: never }; responses: { 204: { content?: never } } }
   }
   '/api/v1/nodes': {

@@ -1,11 +1,11 @@
 import { useInViewport } from '@mantine/hooks'
-import type { SampleStream } from '@/api/sample-stream'
+import type { SampleStream, Track } from '@/api/sample-stream'
 import type { Device, Node } from '@/api/types'
 import { useSamples } from '@/hooks/use-live'
 import { useNow } from '@/hooks/use-now'
 import { useI18n } from '@/i18n'
 import { Meter } from '@/ui/Meter'
-import { drawable } from '@/util/wire'
+import { highest } from '@/ui/Sparkline'
 import { ContactBadge } from './ContactBadge'
 import classes from './NodeCard.module.css'
 
@@ -13,6 +13,12 @@ import classes from './NodeCard.module.css'
 const STALE_MS = 5000
 /** A curve without a natural top is at least this high, so that idling looks idle. */
 const LEAST_TRAFFIC = 1024 * 1024
+/** Where data-centre cards begin to slow themselves down. */
+const HOT_CELSIUS = 85
+
+const HOST = 'host'
+const RECEIVED = 'network_receive_bytes_per_second'
+const SENT = 'network_transmit_bytes_per_second'
 
 /** A node and everything it reports, as it happens; quiet while nobody can see it. */
 export function NodeCard({ node }: { node: Node }) {
@@ -49,21 +55,14 @@ interface MetersProps {
 
 function HostMeters({ samples, stale }: MetersProps) {
   const { t, format } = useI18n()
-  const host = (field: string) => samples.latest('host', field)
-  const cpu = host('cpu_percent')
+  const host = (field: string) => samples.latest(HOST, field)
+  const [cpu, load] = [host('cpu_percent'), host('load_1')]
   const [memory, memoryTotal] = [host('memory_used_bytes'), host('memory_total_bytes')]
   const [disk, diskTotal] = [host('disk_used_bytes'), host('disk_total_bytes')]
-  const [received, sent] = [
-    host('network_receive_bytes_per_second'),
-    host('network_transmit_bytes_per_second'),
-  ]
-  const load = host('load_1')
-  const traffic = samples.track('host', 'network_receive_bytes_per_second')
-  const busiest = highest(traffic.values, LEAST_TRAFFIC)
-  const [reading, writing] = [
-    host('disk_read_bytes_per_second'),
-    host('disk_write_bytes_per_second'),
-  ]
+  const [read, written] = [host('disk_read_bytes_per_second'), host('disk_write_bytes_per_second')]
+  const [received, sent] = [host(RECEIVED), host(SENT)]
+  const traffic = sum(samples.track(HOST, RECEIVED), samples.track(HOST, SENT))
+  const both = received === null || sent === null ? null : received + sent
   return (
     <div className={classes.meters}>
       <Meter
@@ -72,40 +71,46 @@ function HostMeters({ samples, stale }: MetersProps) {
         max={100}
         text={or(cpu, format.percent)}
         note={load !== null && t('meter.load', { load: format.number(load, 2) })}
-        track={samples.track('host', 'cpu_percent')}
+        track={samples.track(HOST, 'cpu_percent')}
         stale={stale}
       />
       <Meter
         label={t('meter.memory')}
         value={memory}
-        max={memoryTotal ?? 0}
+        max={memoryTotal}
         text={share(memory, memoryTotal, format.percent)}
         note={memory !== null && memoryTotal !== null && format.bytesOf(memory, memoryTotal)}
-        track={samples.track('host', 'memory_used_bytes')}
+        track={samples.track(HOST, 'memory_used_bytes')}
+        warnFrom={memoryTotal && 0.95 * memoryTotal}
         stale={stale}
       />
       <Meter
         label={t('meter.disk')}
         value={disk}
-        max={diskTotal ?? 0}
+        max={diskTotal}
         text={share(disk, diskTotal, format.percent)}
         note={
-          reading !== null &&
-          writing !== null &&
+          read !== null &&
+          written !== null &&
           t('meter.disk_traffic', {
-            read: format.bytesPerSecond(reading),
-            write: format.bytesPerSecond(writing),
+            read: format.bytesPerSecond(read),
+            written: format.bytesPerSecond(written),
           })
         }
-        track={samples.track('host', 'disk_used_bytes')}
+        track={samples.track(HOST, 'disk_used_bytes')}
+        warnFrom={diskTotal && 0.9 * diskTotal}
         stale={stale}
       />
       <Meter
         label={t('meter.network')}
-        value={received}
-        max={busiest}
-        text={or(received, (v) => `↓ ${format.bytesPerSecond(v)}`)}
-        note={sent !== null && `↑ ${format.bytesPerSecond(sent)}`}
+        value={both}
+        max={highest(traffic.values, LEAST_TRAFFIC)}
+        text={or(both, format.bytesPerSecond)}
+        note={
+          received !== null &&
+          sent !== null &&
+          `↓ ${format.bytesPerSecond(received)} · ↑ ${format.bytesPerSecond(sent)}`
+        }
         track={traffic}
         stale={stale}
       />
@@ -117,16 +122,9 @@ function DeviceMeters({ device, samples, stale }: MetersProps & { device: Device
   const { t, format } = useI18n()
   const read = (field: string) => samples.latest(device.uuid, field)
   const track = (field: string) => samples.track(device.uuid, field)
-  const [busy, memory, memoryTotal] = [
-    read('utilization_percent'),
-    read('memory_used_bytes'),
-    read('memory_total_bytes'),
-  ]
-  const [temperature, power, limit] = [
-    read('temperature_celsius'),
-    read('power_watts'),
-    read('power_limit_watts'),
-  ]
+  const [busy, memory] = [read('utilization_percent'), read('memory_used_bytes')]
+  const [temperature, power] = [read('temperature_celsius'), read('power_watts')]
+  const memoryTotal = read('memory_total_bytes') ?? device.memory_bytes
   const name = t('device.name', { index: device.index, name: device.name })
   return (
     <section className={classes.device} aria-label={name}>
@@ -141,6 +139,7 @@ function DeviceMeters({ device, samples, stale }: MetersProps & { device: Device
       </h4>
       <div className={classes.meters}>
         <Meter
+          compact
           label={t('meter.utilization')}
           value={busy}
           max={100}
@@ -149,27 +148,30 @@ function DeviceMeters({ device, samples, stale }: MetersProps & { device: Device
           stale={stale}
         />
         <Meter
+          compact
           label={t('meter.memory')}
           value={memory}
-          max={memoryTotal ?? device.memory_bytes}
-          text={or(memory, (v) => format.bytesOf(v, memoryTotal ?? device.memory_bytes))}
+          max={memoryTotal}
+          text={or(memory, (v) => format.percent((100 * v) / memoryTotal))}
           track={track('memory_used_bytes')}
           stale={stale}
         />
         <Meter
+          compact
           label={t('meter.temperature')}
           value={temperature}
           max={100}
           text={or(temperature, (v) => `${format.number(v)} °C`)}
           track={track('temperature_celsius')}
+          warnFrom={HOT_CELSIUS}
           stale={stale}
         />
         <Meter
+          compact
           label={t('meter.power')}
           value={power}
-          max={limit ?? highest(track('power_watts').values, 1)}
+          max={read('power_limit_watts')}
           text={or(power, (v) => `${format.number(v)} W`)}
-          note={limit !== null && t('meter.power_limit', { watts: format.number(limit) })}
           track={track('power_watts')}
           stale={stale}
         />
@@ -187,6 +189,13 @@ function share(part: number | null, whole: number | null, format: (v: number) =>
   return part === null || !whole ? '–' : format((100 * part) / whole)
 }
 
-function highest(values: (number | null)[], least: number): number {
-  return values.reduce<number>((top, value) => Math.max(top, drawable(value) ?? 0), least)
+/** Two readings of the same seconds as one; a gap in either is a gap. */
+function sum(a: Track, b: Track): Track {
+  return {
+    seconds: a.seconds,
+    values: a.values.map((value, i) => {
+      const other = b.values[i] ?? null
+      return value === null || other === null ? null : value + other
+    }),
+  }
 }

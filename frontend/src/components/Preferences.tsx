@@ -28,7 +28,12 @@ export function ThemeMenu() {
   )
 }
 
-export function LanguageMenu() {
+interface LanguageProps {
+  /** Told of a choice, to keep it where the person is known. */
+  onChoose?: (language: Language) => void
+}
+
+export function LanguageMenu({ onChoose }: LanguageProps) {
   const { language, setLanguage, t } = useI18n()
   return (
     <Choice label={t('language')} icon={Languages}>
@@ -38,7 +43,10 @@ export function LanguageMenu() {
           chosen={code === language}
           label={name}
           lang={code}
-          onClick={() => setLanguage(code as Language)}
+          onClick={() => {
+            setLanguage(code as Language)
+            onChoose?.(code as Language)
+          }}
         />
       ))}
     </Choice>

@@ -5,10 +5,11 @@ import { Link, Outlet, useNavigate, useParams, useRouter } from '@tanstack/react
 import { Activity, BookOpen, CircleUser, ExternalLink, LogOut } from 'lucide-react'
 import { useEffect } from 'react'
 import { live } from '@/api/live'
-import { sessionQuery, signOut } from '@/api/queries'
+import { chooseLanguage, sessionQuery, signOut } from '@/api/queries'
 import type { Session } from '@/api/types'
 import { useSessionOrLeave } from '@/hooks/use-session'
 import { useI18n } from '@/i18n'
+import { LANGUAGES, type Language } from '@/i18n/translate'
 import { pb, served } from '@/util/path-builder'
 import { remember } from '@/util/preferences'
 import { Brand } from './Brand'
@@ -25,7 +26,17 @@ export function Shell() {
 }
 
 function Frame({ session }: { session: Session }) {
-  const { t } = useI18n()
+  const { t, setLanguage } = useI18n()
+  const queryClient = useQueryClient()
+  const known = session.user.language
+  useEffect(() => {
+    if (known in LANGUAGES) setLanguage(known as Language)
+  }, [known, setLanguage])
+  // should it fail, the choice still holds on this browser
+  const language = useMutation({
+    mutationFn: chooseLanguage,
+    onSuccess: (changed) => queryClient.setQueryData(sessionQuery.queryKey, changed),
+  })
   const [opened, { toggle, close }] = useDisclosure()
   const { project } = useParams({ strict: false })
   useEffect(() => {
@@ -53,7 +64,7 @@ function Frame({ session }: { session: Session }) {
         <div className={classes.spring} />
         <LiveBadge />
         <div className={classes.tools}>
-          <LanguageMenu />
+          <LanguageMenu onChoose={language.mutate} />
           <ThemeMenu />
           <Account session={session} />
         </div>
@@ -63,7 +74,6 @@ function Frame({ session }: { session: Session }) {
           <NavLink
             label={t('now.title')}
             leftSection={<Activity size={16} aria-hidden />}
-            active
             aria-current="page"
             onClick={close}
             renderRoot={(props) => <Link {...props} {...pb.now(project)} />}

@@ -76,7 +76,7 @@ export function LineChart({ summary, x, y, sync, zoom, scheme, ...rest }: Props)
         },
         axes: [
           { ...axis, size: 26, values: (_, at) => at.map((v) => latest.current.formatX(v)) },
-          { ...axis, size: 58, values: (_, at) => at.map((v) => latest.current.formatY(v)) },
+          { ...axis, size: 50, values: (_, at) => at.map((v) => latest.current.formatY(v)) },
         ],
         series: [
           {},

@@ -7,8 +7,14 @@ import classes from './Sparkline.module.css'
 const WIDTH = 200
 const HEIGHT = 28
 
+interface Props {
+  track: Track
+  /** The top of the curve; null: its highest point. */
+  max: number | null
+}
+
 /** The last minutes at a glance; the number beside it says the same to those who cannot see it. */
-export const Sparkline = memo(function Sparkline({ track, max }: { track: Track; max: number }) {
+export const Sparkline = memo(function Sparkline({ track, max }: Props) {
   const { line, area } = paths(track, max)
   return (
     <svg
@@ -24,9 +30,12 @@ export const Sparkline = memo(function Sparkline({ track, max }: { track: Track;
 })
 
 /** One stroke for every stretch without a gap; right edge is the newest second. */
-export function paths({ seconds, values }: Track, max: number): { line: string; area: string } {
+export function paths(
+  { seconds, values }: Track,
+  max: number | null,
+): { line: string; area: string } {
   const end = seconds.at(-1) ?? 0
-  const top = max > 0 ? max : 1
+  const top = max || highest(values) || 1
   let line = ''
   let area = ''
   let begun: string | null = null
@@ -51,4 +60,9 @@ export function paths({ seconds, values }: Track, max: number): { line: string; 
   })
   close()
   return { line, area }
+}
+
+/** The highest number of a track, at least `least`. */
+export function highest(values: Track['values'], least = 0): number {
+  return values.reduce<number>((top, value) => Math.max(top, drawable(value) ?? 0), least)
 }

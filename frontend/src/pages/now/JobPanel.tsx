@@ -201,7 +201,11 @@ function RunProgress({ metrics, running }: { metrics: MetricStream; running: boo
   return (
     <div className={classes.progress}>
       <Progress.Root size="sm" style={{ flex: 1 }}>
-        <Progress.Section value={done * 100} aria-label={t('job.progress')} />
+        <Progress.Section
+          value={done * 100}
+          color="var(--chart-line)"
+          aria-label={t('job.progress')}
+        />
       </Progress.Root>
       <span className="numbers">{format.percent(done * 100)}</span>
       {left !== null && (
