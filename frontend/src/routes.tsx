@@ -6,6 +6,7 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
+  type RouterHistory,
   redirect,
 } from '@tanstack/react-router'
 import { sessionQuery } from '@/api/queries'
@@ -31,7 +32,7 @@ const signInRoute = createRoute({
   path: '/sign-in',
   // only a path of our own: an address elsewhere would make the sign-in page a trap
   validateSearch: ({ next }: Record<string, unknown>): { next?: string | undefined } =>
-    typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {},
+    typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : { next: undefined },
   beforeLoad: async ({ context, search }) => {
     const session = await context.queryClient.ensureQueryData(sessionQuery)
     if (session) throw redirect({ href: search.next ?? '/' })
@@ -80,8 +81,9 @@ const routeTree = rootRoute.addChildren([
   signedInRoute.addChildren([homeRoute, nowRoute]),
 ])
 
-export function createConsoleRouter(queryClient: QueryClient) {
-  return createRouter({ routeTree, context: { queryClient }, defaultPreload: 'intent' })
+/** `history` is the browser's unless a test brings its own. */
+export function createConsoleRouter(queryClient: QueryClient, history?: RouterHistory) {
+  return createRouter({ routeTree, history, context: { queryClient }, defaultPreload: 'intent' })
 }
 
 declare module '@tanstack/react-router' {

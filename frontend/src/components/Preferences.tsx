@@ -1,5 +1,6 @@
 import { ActionIcon, type MantineColorScheme, Menu, useMantineColorScheme } from '@mantine/core'
 import { Check, Languages, type LucideIcon, Monitor, Moon, Sun } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { useI18n } from '@/i18n'
 import { LANGUAGES, type Language, type MessageKey } from '@/i18n/translate'
 
@@ -14,15 +15,16 @@ export function ThemeMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const [, Current] = SCHEMES[colorScheme]
   return (
-    <Choice label={t('theme')} icon={Current}>
-      {Object.entries(SCHEMES).map(([scheme, [key, Icon]]) => (
-        <Option
-          key={scheme}
-          chosen={scheme === colorScheme}
-          icon={Icon}
-          label={t(key)}
-          onClick={() => setColorScheme(scheme as MantineColorScheme)}
-        />
+    <Choice
+      label={t('theme')}
+      icon={Current}
+      value={colorScheme}
+      onChoose={(scheme) => setColorScheme(scheme as MantineColorScheme)}
+    >
+      {Object.entries(SCHEMES).map(([scheme, [key]]) => (
+        <Menu.RadioItem key={scheme} value={scheme} closeMenuOnClick>
+          {t(key)}
+        </Menu.RadioItem>
       ))}
     </Choice>
   )
@@ -36,18 +38,19 @@ interface LanguageProps {
 export function LanguageMenu({ onChoose }: LanguageProps) {
   const { language, setLanguage, t } = useI18n()
   return (
-    <Choice label={t('language')} icon={Languages}>
+    <Choice
+      label={t('language')}
+      icon={Languages}
+      value={language}
+      onChoose={(chosen) => {
+        setLanguage(chosen as Language)
+        onChoose?.(chosen as Language)
+      }}
+    >
       {Object.entries(LANGUAGES).map(([code, name]) => (
-        <Option
-          key={code}
-          chosen={code === language}
-          label={name}
-          lang={code}
-          onClick={() => {
-            setLanguage(code as Language)
-            onChoose?.(code as Language)
-          }}
-        />
+        <Menu.RadioItem key={code} value={code} lang={code} closeMenuOnClick>
+          {name}
+        </Menu.RadioItem>
       ))}
     </Choice>
   )
@@ -56,41 +59,24 @@ export function LanguageMenu({ onChoose }: LanguageProps) {
 interface ChoiceProps {
   label: string
   icon: LucideIcon
-  children: React.ReactNode
+  value: string
+  onChoose: (value: string) => void
+  children: ReactNode
 }
 
-function Choice({ label, icon: Icon, children }: ChoiceProps) {
+function Choice({ label, icon: Icon, value, onChoose, children }: ChoiceProps) {
   return (
-    <Menu position="bottom-end" withinPortal>
+    <Menu position="bottom-end" checkIcon={<Check size={14} aria-hidden />}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label={label} title={label}>
           <Icon size={17} aria-hidden />
         </ActionIcon>
       </Menu.Target>
-      <Menu.Dropdown aria-label={label}>{children}</Menu.Dropdown>
+      <Menu.Dropdown aria-label={label}>
+        <Menu.RadioGroup value={value} onChange={onChoose}>
+          {children}
+        </Menu.RadioGroup>
+      </Menu.Dropdown>
     </Menu>
-  )
-}
-
-interface OptionProps {
-  chosen: boolean
-  label: string
-  icon?: LucideIcon
-  lang?: string
-  onClick: () => void
-}
-
-function Option({ chosen, label, icon: Icon, lang, onClick }: OptionProps) {
-  return (
-    <Menu.Item
-      role="menuitemradio"
-      aria-checked={chosen}
-      lang={lang}
-      onClick={onClick}
-      leftSection={Icon && <Icon size={15} aria-hidden />}
-      rightSection={chosen && <Check size={15} aria-hidden />}
-    >
-      {label}
-    </Menu.Item>
   )
 }

@@ -6,7 +6,9 @@ export function useRefusal(): (error: unknown) => string {
   const { say, t } = useI18n()
   return (error) => {
     if (error instanceof ApiProblem) {
-      return say({ code: error.code, params: error.params, text: error.message })
+      const sentence = say({ code: error.code, params: error.params, text: error.message })
+      const fields = error.fields.map(({ field, detail }) => `${field}: ${detail}`)
+      return [sentence, ...fields].join(' ')
     }
     if (error instanceof Unreachable) return t('error.unreachable')
     return t('error.unexpected', {

@@ -1,6 +1,7 @@
 import {
   createContext,
   type ReactNode,
+  useCallback,
   useContext,
   useLayoutEffect,
   useMemo,
@@ -42,18 +43,19 @@ export function I18nProvider({ children }: { children: ReactNode }) {
   useLayoutEffect(() => {
     document.documentElement.lang = language
   }, [language])
+  const choose = useCallback((chosen: Language) => {
+    remember('language', chosen)
+    setLanguage(chosen)
+  }, [])
   const value = useMemo<I18n>(
     () => ({
       language,
-      setLanguage: (chosen) => {
-        remember('language', chosen)
-        setLanguage(chosen)
-      },
+      setLanguage: choose,
       t: (key, params) => translate(language, key, params),
       format: formats(language),
       say: ({ code, params = {}, text }) => serverText(language, code, params) ?? text ?? code,
     }),
-    [language],
+    [language, choose],
   )
   return <Context value={value}>{children}</Context>
 }

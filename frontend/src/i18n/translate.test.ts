@@ -70,6 +70,15 @@ describe('serverText', () => {
     )
   })
 
+  it('renders a reason within a reason', () => {
+    const why = { code: 'entrypoint_missing', params: { entrypoint: 'main.py' } }
+
+    expect(serverText('en', 'invalid', { field: 'code', why })).toContain('has no file main.py')
+    expect(serverText('en', 'invalid', { field: 'code', why: 'nothing_to_import' })).toContain(
+      'holds no files',
+    )
+  })
+
   it('leaves a code that it does not know to the server', () => {
     expect(serverText('en', 'of_a_newer_server', {})).toBeUndefined()
   })

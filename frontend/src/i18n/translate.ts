@@ -30,10 +30,28 @@ export function translate(language: Language, key: MessageKey, params: Params = 
   return fill(pages[language][key], params)
 }
 
-/** The sentence of a server's code, if the server's catalogues have one. */
+/**
+ * The sentence of a server's code, if its catalogues have one; `render` of
+ * apps/common/messages.py. A parameter that is a reason of its own is a sentence too, and so is a
+ * `why` that is a code.
+ */
 export function serverText(language: Language, code: string, params: Params): string | undefined {
   const text = server[language][code] ?? server.en[code]
-  return text === undefined ? undefined : fill(text, params)
+  if (text === undefined) return undefined
+  const spoken = Object.entries(params).map(([name, value]): [string, unknown] => {
+    if (isReason(value)) {
+      return [name, serverText(language, value.code, value.params ?? {}) ?? value.code]
+    }
+    if (name === 'why' && typeof value === 'string') {
+      return [name, serverText(language, value, {}) ?? value]
+    }
+    return [name, value]
+  })
+  return fill(text, Object.fromEntries(spoken))
+}
+
+function isReason(value: unknown): value is { code: string; params?: Params } {
+  return typeof value === 'object' && value !== null && 'code' in value
 }
 
 /** The best of our languages for what the browser asks for, in its order. */

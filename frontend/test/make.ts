@@ -1,0 +1,62 @@
+/** Plain builders of what the server answers. */
+import type { Job, Node, Session } from '@/api/types'
+
+const NOON = '2030-01-01T12:00:00Z'
+
+export const session = (over: Partial<Session['user']> = {}): Session => ({
+  user: { id: 'u1', username: 'ada', is_operator: true, language: '', ...over },
+  projects: [{ id: 'p1', slug: 'default', name: 'default', role: 'owner' }],
+})
+
+export const node = (over: Partial<Node> = {}): Node => ({
+  id: 'n1',
+  name: 'rack1-host1',
+  hostname: 'host1',
+  contact: 'fresh',
+  last_contact_at: NOON,
+  cordoned_at: null,
+  cpu_millis: 2000,
+  memory_bytes: 8 * 1024 ** 3,
+  disk_bytes: 100 * 1024 ** 3,
+  reserved_cpu_millis: 1000,
+  reserved_memory_bytes: 1024 ** 3,
+  agent_version: '0.1.0',
+  protocol_version: 1,
+  clock_offset_ms: 0,
+  devices: [],
+  created_at: NOON,
+  ...over,
+})
+
+export const job = (over: Partial<Job> = {}): Job => ({
+  id: 'j1',
+  name: 'train-digits',
+  kind: 'train',
+  state: 'running',
+  reason: null,
+  waiting: null,
+  priority: 0,
+  max_retries: 0,
+  submitted_by: 'ada',
+  created_at: NOON,
+  started_at: NOON,
+  ended_at: null,
+  stop_asked_at: null,
+  run: {
+    id: 'r1',
+    number: 1,
+    state: 'running',
+    reason: null,
+    cause: '',
+    exit_code: null,
+    started_at: NOON,
+    ended_at: null,
+    workload: 'w1',
+    node: { id: 'n1', name: 'rack1-host1' },
+  },
+  inputs: [],
+  model_version: null,
+  ...over,
+})
+
+export const page = <T>(...results: T[]) => ({ results, next: null, previous: null })
