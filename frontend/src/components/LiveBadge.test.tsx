@@ -29,7 +29,7 @@ describe('LiveBadge', () => {
 
     LiveEnd.answering = false
     LiveEnd.current?.fail()
-    await pass(6000)
+    await pass(6100)
     expect(screen.getByText('Data is 6 s old')).toBeTruthy()
     expect(said()).toBe('The live connection is lost; trying again')
 
