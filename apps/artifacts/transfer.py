@@ -36,7 +36,9 @@ T = TypeVar("T")
 
 READ_BYTES = 256 * 1024
 WRITE_BYTES = 1024 * 1024
+SMALL_BYTES = 64 * 1024 * 1024  # hashed in a moment
 IDLE_SECONDS = 60.0  # without a byte, either way
+BUSY_SECONDS = 5.0  # for the lock of a connection that broke and has not been noticed yet
 
 _files = ThreadPoolExecutor(16, "transfer")
 _hashes = ThreadPoolExecutor(2, "transfer-hash")  # long work, kept from starving the short
@@ -208,7 +210,7 @@ async def _append(ticket: Ticket, headers: Headers, receive: Receive, send: Send
         if offset != sealed.size:
             raise WrongOffset(offset=sealed.size, size=ticket.size)
     else:
-        incoming = await _in(_files, store.receive, upload)
+        incoming = await _only_writer(upload)
         try:
             if offset != incoming.offset:
                 raise WrongOffset(offset=incoming.offset, size=ticket.size)
@@ -218,10 +220,22 @@ async def _append(ticket: Ticket, headers: Headers, receive: Receive, send: Send
                 await _in(_files, incoming.sync)  # whatever ended it: what came is kept
             offset = incoming.offset
             if offset == ticket.size:
-                await _in(_hashes, incoming.seal, ticket.digest)
+                pool = _files if ticket.size <= SMALL_BYTES else _hashes
+                await _in(pool, incoming.seal, ticket.digest)
         finally:
             await _in(_files, incoming.close)
     await _answer(send, 204, {"upload-offset": str(offset), "cache-control": "no-store"})
+
+
+async def _only_writer(upload: UUID) -> storage.Incoming:
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return await _in(_files, storage.store().receive, upload)
+        except storage.UploadBusy:
+            if time.monotonic() > end:
+                raise
+        await asyncio.sleep(0.05)
 
 
 async def _take(incoming: storage.Incoming, size: int, receive: Receive) -> None:

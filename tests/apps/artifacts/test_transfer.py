@@ -54,12 +54,13 @@ def socket_to(web: httpx.Client) -> socket.socket:
     return socket.create_connection((web.base_url.host, web.base_url.port), timeout=20)
 
 
-def begin_patch(web: httpx.Client, url: str, *, length: int, data: bytes) -> socket.socket:
+def begin_patch(
+    web: httpx.Client, url: str, *, length: int, data: bytes = b"", at: int = 0
+) -> socket.socket:
     """A connection that has sent a part of the body it announced."""
     connection = socket_to(web)
-    head = (
-        f"PATCH {url} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: {length}\r\n\r\n"
-    )
+    fields = f"Host: x\r\nUpload-Offset: {at}\r\nContent-Length: {length}"
+    head = f"PATCH {url} HTTP/1.1\r\n{fields}\r\n\r\n"
     connection.sendall(head.encode() + data)
     return connection
 
@@ -219,7 +220,7 @@ class TestUpload:
 
         with begin_patch(web, url, length=len(data), data=data[: 2 * transfer.WRITE_BYTES]):
             until(lambda: web.head(url).headers["upload-offset"] != "0")
-        until(lambda: patch(web, url, 0, b"").status_code == 409)  # no longer 423: it has let go
+        assert patch(web, url, 0, b"").status_code == 409  # which waits for it to let go
 
         offset = int(web.head(url).headers["upload-offset"])
         assert transfer.WRITE_BYTES <= offset <= 2 * transfer.WRITE_BYTES
@@ -292,7 +293,8 @@ class TestUpload:
         assert patch(web, put_url(b""), 0, b"").status_code == 204
         assert store.size(sha256(b"")) == 0
 
-    def test_has_one_writer_at_a_time(self, web, store):
+    def test_has_one_writer_at_a_time(self, web, store, monkeypatch):
+        monkeypatch.setattr(transfer, "BUSY_SECONDS", 0)
         upload = uuid4()
         url = put_url(DATA, upload=upload)
         connection = begin_patch(web, url, length=len(DATA), data=DATA[:100])
@@ -351,46 +353,84 @@ class TestUpload:
         assert patch(web, url, 0, DATA).status_code == 204  # room was made: it goes on
 
 
-@pytest.mark.parametrize("mebibytes", [300])
-def test_memory_stays_flat_both_ways(tmp_path, mebibytes):
-    """The bytes of a large file are never in the server's memory together."""
-    env = {**os.environ, "DATAHALL_ARTIFACTS": str(tmp_path)}
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        command = [sys.executable, "-m", "uvicorn", "apps.artifacts.transfer:application"]
-        server = subprocess.Popen(
-            [*command, "--fd", str(listener.fileno()), "--lifespan", "off", "--log-level", "error"],
-            pass_fds=[listener.fileno()],
-            env=env,
-        )
-        try:
-            piece = os.urandom(1024 * 1024)
-            size, upload = mebibytes * len(piece), uuid4()
-            ticket = Ticket(
-                verb="put", holder=HOLDER, expires=2**40, size=size, digest="", upload=upload
+class Server:
+    """The door in a process of its own, to be measured or killed."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            command = [sys.executable, "-m", "uvicorn", "apps.artifacts.transfer:application"]
+            self.process = subprocess.Popen(
+                [*command, "--fd", str(listener.fileno()), "--lifespan", "off"],
+                pass_fds=[listener.fileno()],
+                env={**os.environ, "DATAHALL_ARTIFACTS": str(folder)},
+                stderr=subprocess.DEVNULL,
             )
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                url = tickets.PREFIX + tickets.write(ticket)
-                until(lambda: client.head(url).status_code == 200)
-                before = resident_bytes(server.pid)
-                pieces = (piece for _ in range(mebibytes))
-                sent = client.patch(
-                    url,
-                    headers={"Upload-Offset": "0", "Content-Length": str(size)},
-                    content=pieces,
-                )
-                assert sent.status_code == 204
-                mark = json.loads((tmp_path / "uploads" / f"{upload}.done").read_bytes())
-                url = tickets.download_url(digest=mark["digest"], size=size, holder=HOLDER)
-                got = 0
-                with client.stream("GET", url) as answer:
-                    for data in answer.iter_raw():
-                        got += len(data)
-                assert got == size
-            assert peak_bytes(server.pid) - before < 32 * 1024 * 1024
-        finally:
-            server.terminate()
-            server.wait(20)
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
+
+def test_memory_stays_flat_both_ways(tmp_path):
+    """The bytes of a large file are never in the server's memory together."""
+    piece, pieces = os.urandom(1024 * 1024), 300
+    size, upload = pieces * len(piece), uuid4()
+    ticket = Ticket(verb="put", holder=HOLDER, expires=2**40, size=size, digest="", upload=upload)
+    with Server(tmp_path) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        url = tickets.PREFIX + tickets.write(ticket)
+        until(lambda: client.head(url).status_code == 200)
+        before = resident_bytes(server.process.pid)
+
+        headers = {"Upload-Offset": "0", "Content-Length": str(size)}
+        sent = client.patch(url, headers=headers, content=(piece for _ in range(pieces)))
+        digest = json.loads((tmp_path / "uploads" / f"{upload}.done").read_bytes())["digest"]
+        url = tickets.download_url(digest=digest, size=size, holder=HOLDER)
+        with client.stream("GET", url) as answer:
+            got = sum(len(data) for data in answer.iter_raw())
+
+        assert (sent.status_code, got) == (204, size)
+        assert peak_bytes(server.process.pid) - before < 32 * 1024 * 1024
+
+
+def test_killing_the_server_again_and_again_loses_nothing_and_shows_nothing_half(store, tmp_path):
+    data = os.urandom(12 * 1024 * 1024)
+    upload = uuid4()
+    url = put_url(data, upload=upload)
+    acknowledged = 0
+    while acknowledged < len(data):
+        with Server(tmp_path) as server, httpx.Client(base_url=server.url, timeout=20) as client:
+            offset = int(client.head(url).headers["upload-offset"])
+            assert offset >= acknowledged
+            assert store.size(sha256(data)) is None
+            kill_in_the_middle(server, client, url, data, offset, upload)
+        acknowledged = store.offset(upload)
+
+    with Server(tmp_path) as server, httpx.Client(base_url=server.url, timeout=20) as client:
+        assert patch(client, url, len(data), b"").status_code == 204
+    assert store.read_small(sha256(data), len(data)) == data
+
+
+def kill_in_the_middle(
+    server: Server, client: httpx.Client, url: str, data: bytes, offset: int, upload: UUID
+) -> None:
+    goal = min(offset + 4 * 1024 * 1024, len(data))
+    with begin_patch(client, url, length=len(data) - offset, at=offset) as connection:
+        sender = threading.Thread(target=pour, args=[connection, data[offset:]])
+        sender.start()
+        until(lambda: storage.store().offset(upload) >= goal)
+        server.process.kill()
+        sender.join(20)
+
+
+def pour(connection: socket.socket, data: bytes) -> None:
+    try:
+        connection.sendall(data)
+    except OSError:
+        pass  # the server was killed, as it should be
 
 
 def resident_bytes(pid: int) -> int:
