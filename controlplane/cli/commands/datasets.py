@@ -107,7 +107,7 @@ def publish(client: Client, name: str, paths: list[Path], description: str = "")
     ]
     body = {"name": name, "description": description, "files": files}
     made = client.post(client.in_project("datasets"), body)
-    return made["latest"]
+    return max(made["versions"], key=lambda version: int(version["number"]))
 
 
 def wait_until_imported(client: Client, name: str, number: int) -> Any:
