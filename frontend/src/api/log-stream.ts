@@ -18,7 +18,7 @@ export class LogStream extends Store {
   loaded = false
   /** The log has ended and all of it is here. */
   complete = false
-  /** Bytes that the node had to drop, for want of disk: a counted gap. */
+  /** Bytes beyond the limit of a log, which were not kept: a counted gap. */
   droppedBytes = 0
   /** Lines at the front that are no longer kept here. */
   forgotten = 0

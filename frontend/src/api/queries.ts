@@ -96,10 +96,13 @@ export const readMetrics = (project: string, id: string, run: number) =>
     }),
   )
 
+/** The most that the server gives at once. */
+const LOG_BYTES = 1024 * 1024
+
 export const readLog = (project: string, id: string, run: number, offset: number) =>
   body(
     client.GET('/api/v1/projects/{slug}/jobs/{id}/log', {
-      params: { path: { slug: project, id }, query: { run, offset } },
+      params: { path: { slug: project, id }, query: { run, offset, limit: LOG_BYTES } },
     }),
   )
 

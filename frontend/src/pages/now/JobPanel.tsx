@@ -104,7 +104,7 @@ function Heading({ job, project }: { job: Job; project: Project }) {
 function Why({ job }: { job: Job }) {
   const { say } = useI18n()
   const bad = job.state === 'failed'
-  const reason = job.state === 'queued' ? (job.waiting ?? job.reason) : job.reason
+  const reason = job.waiting ?? job.reason
   if (!reason) return null
   return (
     <Alert

@@ -1,0 +1,154 @@
+import AxeBuilder from '@axe-core/playwright'
+import { expect, type Page, test } from '@playwright/test'
+import { signInUrl, submitScript } from './installation'
+
+const STEPS = 80
+
+const SCRIPT = `
+import json, os, time
+
+with open(os.environ["DATAHALL_METRICS_FILE"], "a", buffering=1) as metrics:
+    for step in range(1, ${STEPS} + 1):
+        loss = 2 / step
+        metrics.write(json.dumps({"name": "train/loss", "step": step, "value": loss}) + "\\n")
+        metrics.write(json.dumps({"name": "progress", "step": step, "value": step / ${STEPS}}) + "\\n")
+        print(f"\\033[32mstep {step}\\033[0m of ${STEPS}", flush=True)
+        time.sleep(0.15)
+print("all done", flush=True)
+`
+
+/** A live socket that can be cut and mended, without the page's knowledge. */
+async function cuttableSocket(page: Page) {
+  let down = false
+  const open = new Set<{ close: () => Promise<void> }>()
+  await page.routeWebSocket('**/live', (socket) => {
+    if (down) {
+      void socket.close()
+      return
+    }
+    open.add(socket)
+    socket.connectToServer()
+  })
+  return {
+    cut: async () => {
+      down = true
+      await Promise.all([...open].map((socket) => socket.close()))
+      open.clear()
+    },
+    mend: () => {
+      down = false
+    },
+  }
+}
+
+async function expectAccessible(page: Page) {
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa']).analyze()
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+}
+
+test('a stranger is asked to sign in, and told why a wrong password is none', async ({ page }) => {
+  await page.goto('/projects/default')
+
+  await page.getByLabel('User name').fill('nobody')
+  await page.getByRole('textbox', { name: 'Password' }).fill('wrong')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+
+  await expect(page.getByRole('alert')).toContainText('The name or the password is wrong')
+  await expectAccessible(page)
+})
+
+test('a node and a job, live, from the sign-in link to the last line', async ({
+  page,
+  request,
+}) => {
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(String(error)))
+  const socket = await cuttableSocket(page)
+
+  await test.step('the link signs in', async () => {
+    await page.goto(signInUrl())
+    await expect(page.getByRole('heading', { name: 'Fleet' })).toBeVisible()
+    await expect(page.getByText('Live', { exact: true }).first()).toBeVisible()
+  })
+
+  await test.step('the node’s gauges move', async () => {
+    const node = page.getByRole('article').first()
+    await expect(node.getByText('Reachable')).toBeVisible()
+    const seen = new Set<string>()
+    await expect
+      .poll(async () => {
+        for (const name of ['CPU', 'Memory', 'Network']) {
+          const text = await node.getByRole('meter', { name }).getAttribute('aria-valuetext')
+          if (text && text !== '–') seen.add(`${name} ${text}`)
+        }
+        return seen.size
+      })
+      .toBeGreaterThan(4)
+  })
+
+  // lost if the page were loaded again
+  await page.evaluate(() => Object.assign(window, { unreloaded: true }))
+  const name = `console-${Date.now()}`
+  const job = page.getByRole('region', { name })
+  await submitScript(request, name, SCRIPT)
+
+  await test.step('the job appears and runs', async () => {
+    await page.getByRole('link', { name: new RegExp(name) }).click()
+    await expect(page).toHaveURL(/[?&]job=/)
+    await expect(job.getByText('Running', { exact: true })).toBeVisible()
+    await expect(job.getByRole('progressbar', { name: 'Progress' })).toBeVisible()
+  })
+
+  await test.step('its loss falls and its log grows', async () => {
+    const chart = job.getByRole('img', { name: /^train\/loss/ })
+    await expect(chart).toBeVisible()
+    const first = await chart.getAttribute('aria-label')
+    await expect(chart).not.toHaveAttribute('aria-label', first ?? '')
+    await expect(job.getByRole('log')).toContainText(`of ${STEPS}`)
+  })
+
+  await test.step('a broken connection is said, and mends without a gap', async () => {
+    await socket.cut()
+    await expect(page.getByText(/^Data is \d+ s old$/)).toBeVisible()
+    socket.mend()
+    await expect(page.getByText(/^Data is/)).toBeHidden()
+  })
+
+  await test.step('the end comes by itself, and nothing is missing', async () => {
+    await expect(job.getByText('Succeeded', { exact: true })).toBeVisible({ timeout: 60_000 })
+    await expect(job.getByRole('log')).toContainText('all done')
+    await expect(job.getByText(`Lines: ${STEPS + 1}`)).toBeVisible()
+    await expect(
+      job.getByRole('img', { name: `train/loss: ${2 / STEPS} at step ${STEPS}` }),
+    ).toBeVisible()
+    expect(await page.evaluate(() => 'unreloaded' in window)).toBe(true)
+  })
+
+  await test.step('an ended job can no longer be stopped, and the button says why', async () => {
+    await job.getByRole('button', { name: 'Stop' }).focus()
+    await expect(page.getByRole('tooltip', { name: 'The job has ended.' })).toBeVisible()
+  })
+
+  await test.step('the page passes for everybody', () => expectAccessible(page))
+
+  await test.step('the language is the person’s choice, and stays', async () => {
+    await page.getByRole('button', { name: 'Language' }).click()
+    await page.getByRole('menuitemradio', { name: '简体中文' }).click()
+    await expect(page.getByRole('heading', { name: '集群' })).toBeVisible()
+    await page.reload()
+    await expect(page.getByRole('heading', { name: '集群' })).toBeVisible()
+    await expect(job.getByText('成功', { exact: true })).toBeVisible()
+    await page.getByRole('button', { name: '语言' }).click()
+    await page.getByRole('menuitemradio', { name: 'English' }).click()
+  })
+
+  await test.step('signing out ends it', async () => {
+    await page.getByRole('button', { name: 'Account' }).click()
+    await page.getByRole('menuitem', { name: 'Sign out' }).click()
+    await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
+    await page.goto('/projects/default')
+    await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
+  })
+
+  expect(errors).toEqual([])
+})
