@@ -88,7 +88,7 @@ class DeclaredViewSet(GenericViewSet[M], Generic[M]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if self.action is None:
+        if self.action in (None, "metadata"):
             return  # a method this route does not have; what follows answers 405
         if self.action not in self.needs:
             raise ImproperlyConfigured(f"{type(self).__name__}.needs lacks {self.action}")

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.common.models import IdempotencyKey
 
 CHANNEL = "datahall_wake"
 
@@ -43,3 +47,10 @@ def _notify(word: str) -> None:
     # a statement of its own: NOTIFY inside a transaction takes a global lock at its commit
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, word])
+
+
+@every(seconds=3600)
+def forget_idempotency_keys() -> None:
+    """Drop answers that nobody will ask for again."""
+    day_ago = timezone.now() - timedelta(days=1)
+    IdempotencyKey.objects.filter(created_at__lt=day_ago).delete()
