@@ -13,6 +13,7 @@ from controlplane.cli.config import Login, current_login
 
 TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.5
+BUSY = (423, 503)  # somebody is at it, or the server is just coming back: ask again
 
 
 class Refused(click.ClickException):
@@ -73,7 +74,7 @@ class Client:
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         # a GET may be repeated, and a POST carries a key: a server that restarts goes unnoticed
-        for delay in (0.5, 1, 2, None):
+        for delay in (0.5, 1, 2, 4, None):
             try:
                 answer = self._http.request(method, f"{self.url}/api/v1{path}", **more)
             except httpx.TransportError as error:
@@ -81,7 +82,7 @@ class Client:
                     raise click.ClickException(f"{self.url} does not answer: {error}") from None
                 time.sleep(delay)
                 continue
-            if answer.status_code == 503 and delay is not None:
+            if answer.status_code in BUSY and delay is not None:
                 time.sleep(delay)
                 continue
             if answer.is_error:

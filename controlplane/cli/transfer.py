@@ -14,7 +14,7 @@ import httpx
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from controlplane.cli import config
-from controlplane.cli.client import Client, Refused
+from controlplane.cli.client import BUSY, Client, Refused
 from controlplane.cli.output import errors
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -67,6 +67,8 @@ def _send(client: Client, started: dict[str, Any], path: Path, size: int, advanc
                         content=file.read(CHUNK_BYTES),
                         headers={"Upload-Offset": str(offset)},
                     )
+                    if answer.status_code in BUSY:  # the try before is still being written down
+                        raise httpx.ReadError("busy")
                     if answer.is_error:
                         raise Refused(answer)
                     offset = int(answer.headers["Upload-Offset"])
