@@ -81,7 +81,7 @@ class Postgres:
 
     def service(self, *, max_connections: int = 200) -> Service:
         become, _ = _identity(self.folder)
-        settings = [f"max_connections={max_connections}", "timezone=UTC"]
+        settings = [f"max_connections={max_connections}", "timezone=UTC", "log_checkpoints=off"]
         if not self.durable:
             settings += WITHOUT_DURABILITY
         return Service(
@@ -107,7 +107,8 @@ class Postgres:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(hello)
-                return connection.recv(1) == b"R"
+                # all of it: to close with something unread is a reset, which Postgres logs
+                return connection.recv(4096)[:1] == b"R"
         except OSError:
             return False
 

@@ -25,7 +25,8 @@ class Service:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    ready: Callable[[], bool]
+    ready: Callable[[], bool] | None = None
+    says_ready: str = ""  # instead of asking: words of its output that tell that it is
     cwd: Path = Path("/")
     become: Callable[[], None] | None = None  # runs in the child: change of user
     stop_signal: signal.Signals = signal.SIGTERM
@@ -81,6 +82,7 @@ def running(service: Service, *, log: Path) -> Iterator[None]:
 
 def _wait_until_ready(service: Service, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + service.start_seconds
+    assert service.ready is not None
     while not service.ready():
         if process.poll() is not None or time.monotonic() > deadline:
             tail = log.read_text(errors="replace")[-2000:]

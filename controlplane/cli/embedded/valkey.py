@@ -56,6 +56,7 @@ class Valkey:
                 *("--appendonly", "yes" if self.durable else "no"),
                 *("--appendfsync", "everysec", "--save", ""),
                 *("--maxmemory-policy", "noeviction", "--daemonize", "no", "--logfile", ""),
+                *("--loglevel", "warning"),
             ),
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
             ready=self.answers,
