@@ -199,11 +199,12 @@ class IdempotentCreateMixin:
     meanwhile waits on the key's row and gets the first one's answer. Not for answers with a secret.
     """
 
+    action: str
     post: Callable[..., Response]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if getattr(self, "action", None) == "create" and "Idempotency-Key" in request.headers:
+        if self.action == "create" and "Idempotency-Key" in request.headers:
             self.post = partial(_once, self.post)
 
 

@@ -42,7 +42,7 @@ IDEMPOTENCY_KEY = {
 }
 
 
-class AutoSchema(openapi.AutoSchema):  # type: ignore[misc]
+class AutoSchema(openapi.AutoSchema):
     """Names the create-once header where there is one."""
 
     def _get_parameters(self) -> list[dict[str, Any]]:
