@@ -51,13 +51,19 @@ def header_of(data: bytes) -> BlockHeader:
     return _header(_inflate(data, MAX_UNPACKED_BYTES))[0]
 
 
-def unpack(data: bytes) -> tuple[BlockHeader, dict[tuple[str, str], list[float | None]]]:
-    """The inverse of ``pack``; raises ``Malformed``."""
+def columns_of(data: bytes) -> tuple[BlockHeader, bytes]:
+    """The header and the columns as they lie, all of one length; raises ``Malformed``."""
     raw = _inflate(data, MAX_UNPACKED_BYTES)
     header, at = _header(raw)
-    bitmap_bytes = (header.count + 7) // 8
-    if len(raw) != at + len(header.series) * (bitmap_bytes + 4 * header.count):
+    if len(raw) != at + len(header.series) * ((header.count + 7) // 8 + 4 * header.count):
         raise Malformed("the columns do not fill the block")
+    return header, raw[at:]
+
+
+def unpack(data: bytes) -> tuple[BlockHeader, dict[tuple[str, str], list[float | None]]]:
+    """The inverse of ``pack``; raises ``Malformed``."""
+    header, raw = columns_of(data)
+    at, bitmap_bytes = 0, (header.count + 7) // 8
     out: dict[tuple[str, str], list[float | None]] = {}
     for key in header.series:
         bits = int.from_bytes(raw[at : at + bitmap_bytes], "little")

@@ -1,30 +1,33 @@
-"""Positions are ordinary rows. The bulk beside them (sample blocks, metric points, log chunks) is
-written by COPY and read by SQL in `storage.py`; its tables are made in the migrations."""
+"""Rows of bulk: written by COPY in `storage.py`, read by `selectors.py`.
+
+Log chunks and metric points live as long as their run. Sample blocks lie in daily partitions that
+are dropped whole. Nothing here has a foreign key: a node or a workload is only named.
+"""
 
 from django.db import models
 
-from apps.common.models import BaseModel
 
-
-class Stream(BaseModel):
+class Stream(models.Model):
     """How far a workload's log or metrics file is stored, and what was dropped of it."""
 
     LOG = "log"
     METRICS = "metrics"
 
+    pk = models.CompositePrimaryKey("workload_id", "kind")
     workload_id = models.UUIDField()
     kind = models.CharField(max_length=16)
     offset = models.BigIntegerField(default=0)  # bytes of the node's file durably taken in
-    dropped_bytes = models.BigIntegerField(default=0)  # the counted gap
-    unreadable_lines = models.BigIntegerField(default=0)
 
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workload_id", "kind"], name="stream_unique")
-        ]
+    # counted gaps
+    dropped_bytes = models.BigIntegerField(default=0)  # could not be stored at all
+    unreadable_lines = models.BigIntegerField(default=0)  # were no metric lines, says the node
+    refused_points = models.BigIntegerField(default=0)  # no storable name, step or time
 
 
-class LogChunk(BaseModel):
+class LogChunk(models.Model):
+    """Bytes of a log. The chunks of a workload touch and never overlap."""
+
+    pk = models.CompositePrimaryKey("workload_id", "offset")
     workload_id = models.UUIDField()
     offset = models.BigIntegerField()
     size = models.PositiveIntegerField()
@@ -32,15 +35,11 @@ class LogChunk(BaseModel):
     received_at = models.DateTimeField()
     data = models.BinaryField()
 
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workload_id", "offset"], name="log_chunk_unique")
-        ]
 
-
-class MetricPoint(BaseModel):
+class MetricPoint(models.Model):
     """One number of a run. NaN and infinities are kept as they are."""
 
+    id = models.BigAutoField(primary_key=True)
     workload_id = models.UUIDField()
     name = models.CharField(max_length=250)
     step = models.BigIntegerField()
@@ -49,4 +48,31 @@ class MetricPoint(BaseModel):
     received_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["workload_id", "name", "step"], name="metric_point_series")]
+        indexes = [
+            models.Index(fields=["workload_id", "name", "step", "id"], name="metric_point_series")
+        ]
+
+
+class Block(models.Model):
+    """Ten seconds of readings of one node, as it packed them. Partitioned by day of `start_at`."""
+
+    pk = models.CompositePrimaryKey("node_id", "start_at", "seq")
+    node_id = models.UUIDField()
+    start_at = models.DateTimeField()
+    seq = models.BigIntegerField()  # the node's; rising, so a block is stored once
+    end_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    data = models.BinaryField()
+
+
+class Gap(models.Model):
+    """Blocks of a node that could not be kept, counted by why."""
+
+    OUT_OF_RANGE = "out_of_range"  # its time is further away than clocks explain
+    UNREADABLE = "unreadable"
+
+    pk = models.CompositePrimaryKey("node_id", "reason")
+    node_id = models.UUIDField()
+    reason = models.CharField(max_length=32)
+    blocks = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField()

@@ -1,0 +1,160 @@
+"""Reads of logs, metric points and readings."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil, floor
+from uuid import UUID
+
+from django.db import connection
+
+from agents.protocol import blocks as packing
+from agents.protocol.link import MAX_FRAME_BYTES
+from apps.telemetry import points as rules
+from apps.telemetry.models import Block, Gap, LogChunk, Stream
+from apps.telemetry.series import Grid, significant, step_for
+
+MAX_BLOCK_SECONDS = 600.0
+
+# --- logs ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LogSlice:
+    """Bytes [offset, next_offset) of a log of which ``stored`` bytes are here."""
+
+    offset: int
+    next_offset: int
+    data: bytes
+    stored: int
+    dropped_bytes: int  # of what is stored, could not be kept: a hole
+
+
+def log_slice(workload_id: UUID, offset: int, limit: int) -> LogSlice:
+    """At most ``limit`` bytes of a log from an offset on; a hole is stepped over."""
+    stream = Stream.objects.filter(workload_id=workload_id, kind=Stream.LOG).first()
+    stored = stream.offset if stream else 0
+    dropped = stream.dropped_bytes if stream else 0
+    start = min(max(offset, 0), stored)
+    parts: list[bytes] = []
+    at, left = start, limit
+    chunks = LogChunk.objects.filter(
+        workload_id=workload_id, offset__gt=start - MAX_FRAME_BYTES, offset__lt=stored
+    ).order_by("offset")
+    for chunk_offset, data in chunks.values_list("offset", "data").iterator(chunk_size=16):
+        if chunk_offset + len(data) <= at:
+            continue
+        if chunk_offset > at:
+            if parts:
+                break
+            start = at = chunk_offset
+        piece = bytes(data)[at - chunk_offset :][:left]
+        parts.append(piece)
+        at, left = at + len(piece), left - len(piece)
+        if left <= 0:
+            break
+    if not parts and limit > 0:
+        start = at = stored  # nothing but a hole up to the end
+    return LogSlice(
+        offset=start, next_offset=at, data=b"".join(parts), stored=stored, dropped_bytes=dropped
+    )
+
+
+# --- metric points -------------------------------------------------------------------------------
+
+PointInJson = tuple[int, float | str, float]  # step, value, Unix seconds
+
+# In one statement, so that the points and how far they go are of one moment.
+_POINTS = """
+WITH numbered AS (
+    SELECT name, step, value, at, id,
+        row_number() OVER (PARTITION BY name ORDER BY step, id) - 1 AS number,
+        count(*) OVER (PARTITION BY name) AS total
+    FROM telemetry_metricpoint
+    WHERE workload_id = %(workload)s AND (%(names)s::text[] IS NULL OR name = ANY(%(names)s))
+), bucketed AS (
+    SELECT *, NULLIF(value, 'NaN') AS height,
+        CASE WHEN total <= %(most)s THEN number ELSE number * %(buckets)s / total END AS bucket
+    FROM numbered
+), ranked AS (
+    SELECT *,
+        row_number() OVER (PARTITION BY name, bucket ORDER BY number) AS first,
+        row_number() OVER (PARTITION BY name, bucket ORDER BY number DESC) AS last,
+        row_number() OVER (PARTITION BY name, bucket ORDER BY height NULLS LAST) AS lowest,
+        row_number() OVER (PARTITION BY name, bucket ORDER BY height DESC NULLS LAST) AS highest
+    FROM bucketed
+)
+SELECT name, step, value, extract(epoch FROM at)::float8, number FROM ranked
+WHERE 1 IN (first, last, lowest, highest)
+UNION ALL
+SELECT NULL, "offset", NULL, NULL, NULL FROM telemetry_stream
+WHERE workload_id = %(workload)s AND kind = 'metrics'
+ORDER BY 1, 5
+"""
+
+
+def points(
+    workload_id: UUID, names: Collection[str] | None = None, max_points: int = 2000
+) -> tuple[int, dict[str, list[PointInJson]]]:
+    """How far the metrics file is stored, and its series by name, in order of steps.
+
+    A series that is longer is thinned: of each stretch the first, last, lowest and highest stay.
+    """
+    arguments = {
+        "workload": workload_id,
+        "names": None if names is None else list(names),
+        "most": max_points,
+        "buckets": max(max_points // 4, 1),
+    }
+    through = 0
+    series: dict[str, list[PointInJson]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_POINTS, arguments)
+        for name, step, value, at, _ in cursor.fetchall():
+            if name is None:
+                through = step
+            else:
+                series.setdefault(name, []).append((step, rules.in_json(value), at))
+    return through, series
+
+
+# --- readings ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NodeSeries:
+    """Readings of a host and its devices on one grid; None is a gap."""
+
+    start: datetime
+    step: int  # seconds
+    series: dict[str, dict[str, list[float | None]]]  # "host" or device UUID -> field -> readings
+
+
+def series(node_id: UUID, since: datetime, until: datetime) -> NodeSeries:
+    """What a node's sensors read between two times."""
+    step = step_for((until - since).total_seconds())
+    first = floor(since.timestamp() / step)
+    last = max(ceil(until.timestamp() / step), first + 1)
+    grid = Grid(start=first * step, step=step, buckets=last - first)
+    rows = Block.objects.filter(
+        node_id=node_id,
+        start_at__gte=since - timedelta(seconds=MAX_BLOCK_SECONDS),
+        start_at__lt=until,
+        end_at__gt=since,
+    ).order_by("start_at", "seq")
+    for start_at, data in rows.values_list("start_at", "data").iterator(chunk_size=64):
+        header, columns = packing.columns_of(bytes(data))
+        grid.add(header, columns, start=start_at.timestamp())
+    return NodeSeries(
+        start=datetime.fromtimestamp(first * step, UTC),
+        step=step,
+        series={
+            device: {name: significant(values) for name, values in fields.items()}
+            for device, fields in grid.result().items()
+        },
+    )
+
+
+def gaps(node_id: UUID) -> list[Gap]:
+    """What was sent and could not be kept."""
+    return list(Gap.objects.filter(node_id=node_id).order_by("reason"))

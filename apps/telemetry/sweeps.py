@@ -1,0 +1,10 @@
+from django.utils import timezone
+
+from apps.common.sweeps import every
+from apps.telemetry import services
+
+
+@every(seconds=3600)
+def prepare_partitions() -> None:
+    """Have tomorrow's partition before tomorrow's blocks."""
+    services.prepare_partitions(at=timezone.now())
