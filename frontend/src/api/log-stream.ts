@@ -50,6 +50,11 @@ export class LogStream extends Store {
     return this.pulling
   }
 
+  /** Somebody looks; until `close` it may be read on. */
+  open(): void {
+    this.closed = false
+  }
+
   /** Read no further: nobody looks any more. */
   close(): void {
     this.closed = true

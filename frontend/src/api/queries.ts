@@ -3,9 +3,12 @@ import { QueryCache, QueryClient, queryOptions } from '@tanstack/react-query'
 import type { Language } from '@/i18n/translate'
 import { body, client } from './client'
 import { ApiProblem, isPassing } from './errors'
+import { live } from './live'
 import type { Session } from './types'
 
-/** Everything here is pushed to us: nothing grows stale by itself while the socket is up. */
+/** What changes is pushed to us; this is the slow twin, less slow while nothing can be pushed. */
+const sweep = () => (live.connected ? 60_000 : 10_000)
+
 export function createQueryClient(): QueryClient {
   const queryClient: QueryClient = new QueryClient({
     queryCache: new QueryCache({
@@ -17,7 +20,6 @@ export function createQueryClient(): QueryClient {
     }),
     defaultOptions: {
       queries: {
-        staleTime: 30_000,
         retry: (failures, error) => isPassing(error) && failures < 5,
         retryDelay: (failures) => Math.min(500 * 2 ** failures, 8000),
       },
@@ -44,6 +46,7 @@ export const NODES_SHOWN = 200
 
 export const nodesQuery = queryOptions({
   queryKey: ['nodes'],
+  refetchInterval: sweep,
   queryFn: ({ signal }) =>
     body(client.GET('/api/v1/nodes', { params: { query: { limit: NODES_SHOWN } }, signal })),
 })
@@ -53,6 +56,7 @@ export const JOBS_SHOWN = 50
 export const jobsQuery = (project: string) =>
   queryOptions({
     queryKey: ['jobs', project],
+    refetchInterval: sweep,
     queryFn: ({ signal }) =>
       body(
         client.GET('/api/v1/projects/{slug}/jobs', {
@@ -65,6 +69,7 @@ export const jobsQuery = (project: string) =>
 export const jobQuery = (project: string, id: string) =>
   queryOptions({
     queryKey: ['job', id],
+    refetchInterval: sweep,
     queryFn: ({ signal }) =>
       body(
         client.GET('/api/v1/projects/{slug}/jobs/{id}', {

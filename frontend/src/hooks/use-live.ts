@@ -43,7 +43,13 @@ export function useRefreshOn(topic: string | null, ...keys: QueryKey[]): void {
       for (const queryKey of keys) void queryClient.invalidateQueries({ queryKey })
     }, GATHER_MS)
   }
-  useEffect(() => () => clearTimeout(timer.current), [])
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current)
+      timer.current = undefined
+    },
+    [],
+  )
   useLive(topic, {
     event: ({ event }) => {
       if (event.endsWith('.moved')) refresh()
@@ -84,8 +90,11 @@ export function useLog({ project, job, run, workload, over }: RunAt): LogStream 
     },
     resync: () => void stream.pull(),
   })
+  useEffect(() => {
+    stream.open()
+    return () => stream.close()
+  }, [stream])
   useSweep(() => void stream.pull(), over)
-  useEffect(() => () => stream.close(), [stream])
   return useStore(stream)
 }
 

@@ -7,6 +7,7 @@ import { sessionQuery, signIn } from '@/api/queries'
 import { Brand } from '@/components/Brand'
 import { LanguageMenu, ThemeMenu } from '@/components/Preferences'
 import { useRefusal } from '@/hooks/use-refusal'
+import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { CommandLine } from '@/ui/CommandLine'
 import { Panel } from '@/ui/Panel'
@@ -16,6 +17,7 @@ const route = getRouteApi('/sign-in')
 
 export default function SignInPage() {
   const { t } = useI18n()
+  useTitle(t('sign_in.title'))
   const { next } = route.useSearch()
   const router = useRouter()
   const queryClient = useQueryClient()

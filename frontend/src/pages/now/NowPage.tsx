@@ -1,5 +1,6 @@
 import { VisuallyHidden } from '@mantine/core'
 import { useProject } from '@/hooks/use-params'
+import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { FleetNow } from './FleetNow'
 import { JobsNow } from './JobsNow'
@@ -9,6 +10,7 @@ import classes from './NowPage.module.css'
 export default function NowPage() {
   const { t } = useI18n()
   const project = useProject()
+  useTitle(t('now.title'), project.name)
   return (
     <div className={classes.page}>
       <VisuallyHidden component="h1">{t('now.title')}</VisuallyHidden>
