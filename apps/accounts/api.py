@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from drf_spectacular.utils import extend_schema
@@ -20,6 +20,7 @@ from apps.accounts.models import Token, User
 from apps.accounts.permissions import OPERATOR, SIGNED_IN, InstallationViewSet
 from apps.accounts.serializers import (
     PersonSerializer,
+    SignInLinkSerializer,
     TokenCreatedSerializer,
     TokenCreateSerializer,
     TokenSerializer,
@@ -67,7 +68,7 @@ class UserViewSet(mixins.ListModelMixin, InstallationViewSet[User]):
     """The people of the installation, for its operators."""
 
     serializer_class = PersonSerializer
-    needs = {"list": OPERATOR, "create": OPERATOR}
+    needs = {"list": OPERATOR, "create": OPERATOR, "sign_in_link": OPERATOR}
     ordering = "username"
 
     def get_queryset(self) -> QuerySet[User]:
@@ -85,9 +86,18 @@ class UserViewSet(mixins.ListModelMixin, InstallationViewSet[User]):
             actor=self.actor,
             at=at,
         )
-        link = settings.PUBLIC_URL + services.create_sign_in_link(user=user, at=at)
-        body = {**PersonSerializer(user).data, "sign_in_url": link}
+        body = {**PersonSerializer(user).data, "sign_in_url": self._link(user)}
         return Response(body, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses={201: SignInLinkSerializer})
+    def sign_in_link(self, request: Request, id: UUID) -> Response:
+        """A new link for somebody who has lost the way in."""
+        body = {"sign_in_url": self._link(get_object_or_404(self.get_queryset(), pk=id))}
+        return Response(body, status=status.HTTP_201_CREATED)
+
+    def _link(self, user: User) -> str:
+        path = services.create_sign_in_link(user=user, actor=self.actor, at=timezone.now())
+        return f"{settings.PUBLIC_URL}{path}"
 
 
 @require_GET

@@ -37,6 +37,12 @@ class UserCreatedSerializer(PersonSerializer):
     sign_in_url = serializers.CharField(read_only=True)
 
 
+class SignInLinkSerializer(serializers.Serializer[Any]):
+    """A link that signs its person in once."""
+
+    sign_in_url = serializers.CharField(read_only=True)
+
+
 class TokenSerializer(serializers.ModelSerializer[Token]):
     class Meta:
         model = Token

@@ -13,11 +13,11 @@ from apps.accounts import credentials
 from apps.accounts.models import SignInAttempt, SignInLink, Token, User
 from apps.accounts.scopes import Scope, covers
 from apps.audit import services as audit
-from apps.common.actors import Actor
+from apps.common.actors import SYSTEM, Actor
 from apps.common.errors import DomainError, NotFound
 
 LONGEST_TOKEN = timedelta(days=366)
-LINK_LIFETIME = timedelta(hours=1)
+LINK_LIFETIME = timedelta(days=1)
 USED_AT_GRAIN = timedelta(minutes=1)  # a write per request would make every read a write
 
 ATTEMPTS_WINDOW = timedelta(minutes=1)
@@ -152,12 +152,13 @@ def note_use(*, token: Token, at: datetime) -> None:
 
 
 @transaction.atomic
-def create_sign_in_link(*, user: User, at: datetime) -> str:
-    """The path of a link that signs this person in once, within the hour."""
+def create_sign_in_link(*, user: User, at: datetime, actor: Actor = SYSTEM) -> str:
+    """The path of a link that signs this person in once, within the day."""
     secret = credentials.new_secret()
     SignInLink.objects.create(
         user=user, secret_sha256=credentials.sha256(secret), expires_at=at + LINK_LIFETIME
     )
+    audit.record(actor, "session.link", user)
     return f"/sign-in/{secret}"
 
 

@@ -6,4 +6,5 @@ urlpatterns = [
     path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
     path("tokens/<uuid:id>", TokenViewSet.as_view({"delete": "destroy"})),
     path("users", UserViewSet.as_view({"get": "list", "post": "create"})),
+    path("users/<uuid:id>/sign-in-link", UserViewSet.as_view({"post": "sign_in_link"})),
 ]

@@ -150,7 +150,7 @@ class ProjectDetailViewSet(ProjectViewSet[Project]):
         return Response(ProjectSerializer(self.project).data)
 
 
-class MemberViewSet(mixins.ListModelMixin, ProjectViewSet[Membership]):
+class MemberViewSet(IdempotentCreateMixin, mixins.ListModelMixin, ProjectViewSet[Membership]):
     """Who is in the project, and as what."""
 
     serializer_class = MemberSerializer

@@ -10,6 +10,7 @@ from django.urls.converters import get_converters
 from rest_framework.viewsets import ViewSetMixin
 
 from apps.accounts.permissions import Access, DeclaredViewSet
+from apps.common.api import IdempotentCreateMixin
 from apps.projects.models import Role
 
 # what a stranger may call: is it alive, the ways in, the page that shows them, what is not there
@@ -22,6 +23,8 @@ OPEN = {
 }
 # a node's way in: it has nothing but a join token, or its key's signature of a challenge
 NODE_DOORS = {"agent/v1/join", "agent/v1/challenge", "agent/v1/token"}
+# these answer with a secret, which is not kept to be answered again
+SECRETS = {"api/v1/tokens", "api/v1/users", "api/v1/nodes/join-tokens"}
 # the only route of which one method is open, and which (see TestSession)
 SIGN_IN = ("api/v1/session", "post")
 
@@ -72,6 +75,14 @@ class TestViewsets:
 
         needs = view.cls.needs  # type: ignore[attr-defined]
         assert {type(needed) for needed in needs.values()} == {wanted}
+
+    def test_make_one_thing_of_a_request_sent_twice(self, path: str, view: object) -> None:
+        kind, actions = view.cls, view.actions  # type: ignore[attr-defined]
+        if "create" not in actions.values() or path in SECRETS:
+            return
+
+        assert issubclass(kind, IdempotentCreateMixin)
+        assert kind.mro().index(IdempotentCreateMixin) < kind.mro().index(DeclaredViewSet)
 
 
 @pytest.mark.django_db

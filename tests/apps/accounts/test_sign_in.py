@@ -209,7 +209,7 @@ class TestSignInLink:
 class TestForgetWaysIn:
     def test_drops_what_is_over(self) -> None:
         now = timezone.now()
-        services.create_sign_in_link(user=make.user(), at=now - timedelta(hours=3))
+        services.create_sign_in_link(user=make.user(), at=now - timedelta(days=3))
         services.create_sign_in_link(user=make.user(), at=now)
 
         services.forget_ways_in(before=now - timedelta(hours=1))
@@ -229,6 +229,16 @@ class TestPeople:
         assert status == 201
         client = Client()
         client.get("/" + str(body["sign_in_url"]).split("/", 3)[3])
+        assert client.get("/api/v1/session").json()["user"]["username"] == "grace"
+
+    def test_get_another_link_when_they_have_lost_the_way_in(self) -> None:
+        grace = make.user("grace")
+        headers = make.bearer(make.user(is_operator=True))
+
+        made = Client().post(f"/api/v1/users/{grace.id}/sign-in-link", headers=headers)
+
+        client = Client()
+        client.get("/" + made.json()["sign_in_url"].split("/", 3)[3])
         assert client.get("/api/v1/session").json()["user"]["username"] == "grace"
 
     def test_have_names_of_their_own(self) -> None:

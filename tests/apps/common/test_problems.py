@@ -1,7 +1,9 @@
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.test import Client
 
+from apps.projects import selectors
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,39 @@ class TestProblemDocuments:
         answer = Client().post("/api/v1/tokens", [1], "application/json", headers=headers)
 
         assert (answer.status_code, answer.json()["code"]) == (400, "input_refused")
+
+
+class TestWhatBreaksOutside:
+    def test_a_host_that_is_not_ours(self) -> None:
+        answer = Client().get("/api/v1/session", headers={"Host": "evil.example"})
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "request_refused")
+
+    def test_a_fault_of_the_server(
+        self, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError("with a secret in it")
+
+        monkeypatch.setattr(selectors, "standings", fail)
+
+        answer = Client(raise_request_exception=False).get("/api/v1/session", headers=headers)
+
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert b"secret" not in answer.content
+
+    def test_a_database_that_does_not_answer(
+        self, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise OperationalError
+
+        monkeypatch.setattr(selectors, "standings", fail)
+
+        answer = Client().get("/api/v1/session", headers=headers)
+
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+        assert answer["Retry-After"] == "5"
 
 
 class TestBodies:
