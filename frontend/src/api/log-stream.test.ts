@@ -6,10 +6,11 @@ import { LogStream } from './log-stream'
 function served(text: string, limit = 1000) {
   const log = { text, over: false }
   const read = vi.fn(async (offset: number) => {
-    const slice = log.text.slice(offset, offset + limit)
-    const next = offset + slice.length
+    const from = Math.min(offset, log.text.length)
+    const slice = log.text.slice(from, from + limit)
+    const next = from + slice.length
     return {
-      offset,
+      offset: from,
       next_offset: next,
       complete: log.over && next === log.text.length,
       dropped_bytes: 0,
@@ -83,6 +84,17 @@ describe('LogStream', () => {
     await stream.pull()
 
     expect(stream.forgotten).toBeGreaterThanOrEqual(20_000)
-    expect(stream.forgotten + stream.length).toBe(120_000)
+    expect((stream.forgotten ?? 0) + stream.length).toBe(120_000)
+  })
+
+  it('goes near the end of a log that is far longer than anybody reads', async () => {
+    const line = `${'x'.repeat(1023)}\n`
+    const { read, stream } = served(`${line.repeat(30_000)}last`, 1024 * 1024)
+
+    await stream.pull()
+
+    expect(shown(stream).at(-1)).toBe('last')
+    expect(stream.forgotten).toBeNull()
+    expect(read.mock.calls.length).toBeLessThan(25)
   })
 })

@@ -5,10 +5,14 @@ import type { LogSlice } from './types'
 
 /** What a tab keeps; the whole log is a download away. */
 const MOST_LINES = 100_000
+/** Further behind than this, a reader is better off near the end. */
+const MOST_BYTES = 8 * 1024 * 1024
+/** An offset no log reaches: the server answers with how far it does. */
+const BEYOND = Number.MAX_SAFE_INTEGER
 
 export class LogStream extends Store {
   private readonly read: (offset: number) => Promise<LogSlice>
-  private readonly parser = new AnsiParser()
+  private parser = new AnsiParser()
   private kept: Line[] = []
   private offset = 0
   private known = 0
@@ -20,8 +24,8 @@ export class LogStream extends Store {
   complete = false
   /** Bytes beyond the limit of a log, which were not kept: a counted gap. */
   droppedBytes = 0
-  /** Lines at the front that are no longer kept here. */
-  forgotten = 0
+  /** Lines at the front that are no longer kept here; null once it is not known how many. */
+  forgotten: number | null = 0
 
   constructor(read: (offset: number) => Promise<LogSlice>) {
     super()
@@ -44,9 +48,12 @@ export class LogStream extends Store {
 
   /** Read on from where we are until nothing is left. */
   pull(): Promise<void> {
-    this.pulling ??= this.readOn().finally(() => {
-      this.pulling = null
-    })
+    this.pulling ??= this.readOn()
+      // the next push or the page's periodic look asks again; what is shown stays
+      .catch(() => undefined)
+      .finally(() => {
+        this.pulling = null
+      })
     return this.pulling
   }
 
@@ -61,18 +68,26 @@ export class LogStream extends Store {
   }
 
   private async readOn(): Promise<void> {
+    let begun = this.offset
     while (!this.complete && !this.closed) {
-      let slice: LogSlice
-      try {
-        slice = await this.read(this.offset)
-      } catch {
-        // the next push or the page's periodic look asks again; what is shown stays
-        return
-      }
+      const slice = await this.read(this.offset)
       const got = slice.next_offset > this.offset
       this.take(slice)
-      if (got ? this.known > 0 && this.known <= this.offset : true) return
+      if (!got || (this.known > 0 && this.known <= this.offset)) return
+      if (this.offset - begun >= MOST_BYTES) {
+        await this.skipToTheEnd()
+        begun = this.offset
+      }
     }
+  }
+
+  private async skipToTheEnd(): Promise<void> {
+    const { offset: end } = await this.read(BEYOND)
+    if (end - this.offset <= MOST_BYTES) return
+    this.offset = end - MOST_BYTES
+    this.parser = new AnsiParser()
+    this.kept = []
+    this.forgotten = null
   }
 
   private take(slice: LogSlice): void {
@@ -82,7 +97,7 @@ export class LogStream extends Store {
       // by the tenth, so that a long log is not shifted line by line
       const dropped = Math.min(this.kept.length, excess + MOST_LINES / 10)
       this.kept = this.kept.slice(dropped)
-      this.forgotten += dropped
+      if (this.forgotten !== null) this.forgotten += dropped
     }
     this.offset = slice.next_offset
     this.droppedBytes = slice.dropped_bytes

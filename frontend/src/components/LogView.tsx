@@ -46,7 +46,7 @@ export function LogView({ stream, download }: Props) {
   }
 
   const notes = [
-    stream.forgotten > 0 && t('log.forgotten', { count: format.number(stream.forgotten) }),
+    stream.forgotten !== 0 && t('log.forgotten'),
     stream.droppedBytes > 0 && t('log.dropped', { bytes: format.bytes(stream.droppedBytes) }),
   ].filter(Boolean)
 
@@ -55,7 +55,8 @@ export function LogView({ stream, download }: Props) {
       <div className={classes.bar}>
         <h3 className={classes.title}>{t('log.title')}</h3>
         <span className={`${classes.count} numbers`}>
-          {t('log.lines', { count: format.number(stream.forgotten + count) })}
+          {stream.forgotten !== null &&
+            t('log.lines', { count: format.number(stream.forgotten + count) })}
         </span>
         <Switch
           size="xs"
@@ -90,7 +91,7 @@ export function LogView({ stream, download }: Props) {
               <LogLine
                 key={index}
                 line={stream.line(index)}
-                number={stream.forgotten + index + 1}
+                number={stream.forgotten === null ? null : stream.forgotten + index + 1}
                 top={start}
               />
             ))}
@@ -101,7 +102,14 @@ export function LogView({ stream, download }: Props) {
   )
 }
 
-function LogLine({ line, number, top }: { line: Line; number: number; top: number }) {
+interface LineProps {
+  line: Line
+  /** Null when it is not known which it is. */
+  number: number | null
+  top: number
+}
+
+function LogLine({ line, number, top }: LineProps) {
   return (
     <div className={classes.line} style={{ transform: `translateY(${top}px)` }}>
       <span className={`${classes.number} numbers`} aria-hidden="true">
