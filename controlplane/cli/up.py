@@ -39,27 +39,36 @@ class Ready:
     pid: int
 
 
-def up(*, state: Path, port: int | None, ready_file: Path | None, open_browser: bool) -> None:
+def up(
+    *,
+    state: Path,
+    port: int | None,
+    ready_file: Path | None,
+    open_browser: bool,
+    simulated_gpus: int,
+) -> None:
     """Run an installation until SIGINT or SIGTERM; raises EmbeddedError where it cannot run."""
     os.umask(0o077)
     state = state.absolute()
     with locked(state):
         installation = Installation.open(state, port=port)
         ready_files = [installation.ready_file, *([ready_file.absolute()] if ready_file else [])]
-        for file in ready_files:
-            file.unlink(missing_ok=True)
-        try:
-            asyncio.run(_Launcher(installation, ready_files, open_browser).run())
-        finally:
-            for file in ready_files:
-                file.unlink(missing_ok=True)
+        launcher = _Launcher(installation, ready_files, open_browser, simulated_gpus)
+        asyncio.run(launcher.run())
 
 
 class _Launcher:
-    def __init__(self, installation: Installation, ready_files: list[Path], browse: bool) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        ready_files: list[Path],
+        open_browser: bool,
+        simulated_gpus: int,
+    ) -> None:
         self._installation = installation
         self._ready_files = ready_files
-        self._browse = browse
+        self._open_browser = open_browser
+        self._simulated_gpus = simulated_gpus
         self._logs = Logs(installation.logs)
         self._supervisor = Supervisor(tell=self._logs.write)
         # inherited by the agent and the shims below it; they see it end when we do
@@ -67,6 +76,7 @@ class _Launcher:
 
     async def run(self) -> None:
         asked_to_stop = self._catch_signals()
+        self._forget_ready()
         starting = asyncio.create_task(self._start())
         waiting = asyncio.create_task(asked_to_stop.wait())
         try:
@@ -142,7 +152,9 @@ class _Launcher:
             await self._supervisor.run(
                 "join", own.join_command(prepared["join_token"]), env=own.bare_environment, cwd=CODE
             )
-        await self._supervisor.start(own.agent(lifeline=self._lifeline))
+        await self._supervisor.start(
+            own.agent(lifeline=self._lifeline, simulated_gpus=self._simulated_gpus)
+        )
         deadline = time.monotonic() + NODE_WAIT_SECONDS
         while not await asyncio.to_thread(own.node_is_fresh, prepared["token"]):
             if time.monotonic() > deadline:
@@ -154,18 +166,21 @@ class _Launcher:
     def _announce(self, ready: Ready) -> None:
         for file in self._ready_files:
             write_private(file, asdict(ready))
-        if self._browse and _has_display():
+        if self._open_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=[ready.sign_in_url], daemon=True).start()
         sys.stdout.write(f"Datahall is ready. This link signs you in once: {ready.sign_in_url}\n")
         sys.stdout.flush()
 
     async def _stop(self) -> None:
-        for file in self._ready_files:
-            file.unlink(missing_ok=True)
-        os.close(self._held)
+        self._forget_ready()
         await self._supervisor.stop()
+        os.close(self._held)
         os.close(self._lifeline)
         self._logs.close()
+
+    def _forget_ready(self) -> None:
+        for file in self._ready_files:
+            file.unlink(missing_ok=True)
 
     def _catch_signals(self) -> asyncio.Event:
         """An event for the first wish to stop; the second Ctrl-C ends everything at once."""

@@ -26,7 +26,20 @@ from controlplane.cli.embedded.service import EmbeddedError
     help="Write URL and token to this file as well when everything is up.",
 )
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
-def up(state: Path | None, port: int | None, ready_file: Path | None, no_open: bool) -> None:
+@click.option(
+    "--simulate-gpus",
+    type=click.IntRange(0, 1024),
+    default=0,
+    metavar="N",
+    help="Pretend that this machine has N GPUs; they are marked as simulated.",
+)
+def up(
+    state: Path | None,
+    port: int | None,
+    ready_file: Path | None,
+    no_open: bool,
+    simulate_gpus: int,
+) -> None:
     """Run Datahall on this machine: servers, control plane and an agent. Ctrl-C stops all of it."""
     try:
         launcher.up(
@@ -34,6 +47,7 @@ def up(state: Path | None, port: int | None, ready_file: Path | None, no_open: b
             port=port,
             ready_file=ready_file,
             open_browser=not no_open,
+            simulated_gpus=simulate_gpus,
         )
     except EmbeddedError as error:
         raise click.ClickException(str(error)) from None

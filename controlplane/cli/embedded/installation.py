@@ -122,15 +122,19 @@ class Installation:
             says_ready=" ready.",
         )
 
-    def agent(self, *, lifeline: int) -> Service:
+    def agent(self, *, lifeline: int, simulated_gpus: int) -> Service:
         """This machine's agent. It knows nothing of the control plane's secrets.
 
-        It ends its payloads when nobody holds the other end of the lifeline any more.
+        It ends its payloads when it is stopped, and when nobody holds the lifeline any more.
         """
         return Service(
             name="agent",
-            argv=(sys.executable, "-m", "agents.node", "run", "--state", str(self.node)),
-            env=self.bare_environment | {"DATAHALL_LIFELINE_FD": str(lifeline)},
+            argv=(
+                *(sys.executable, "-m", "agents.node", "run", "--state", str(self.node)),
+                *(("--simulate-gpus", str(simulated_gpus)) if simulated_gpus else ()),
+            ),
+            env=self.bare_environment
+            | {"DATAHALL_LIFELINE_FD": str(lifeline), "DATAHALL_STOP_WORKLOADS": "1"},
             cwd=CODE,
             inherit=(lifeline,),
             death_signal=signal.SIGTERM,
