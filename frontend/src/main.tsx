@@ -5,12 +5,14 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { createQueryClient } from '@/api/queries'
+import { live } from '@/api/live'
+import { createQueryClient, sessionQuery } from '@/api/queries'
 import { I18nProvider } from '@/i18n'
 import { createConsoleRouter } from './routes'
 import { colorSchemes, cssVariables, theme } from './theme'
 
 const queryClient = createQueryClient()
+live.onSignedOut = () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey })
 const router = createConsoleRouter(queryClient)
 
 const root = document.getElementById('root')

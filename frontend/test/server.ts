@@ -39,7 +39,7 @@ export class LiveEnd {
   readyState = LiveEnd.CONNECTING
   onopen: (() => void) | null = null
   onmessage: ((message: { data: string }) => void) | null = null
-  onclose: (() => void) | null = null
+  onclose: ((event: { code: number }) => void) | null = null
   private readonly seqs = new Map<string, number>()
 
   constructor() {
@@ -55,7 +55,7 @@ export class LiveEnd {
   /** Break the connection, as a network does. */
   fail(): void {
     this.readyState = LiveEnd.CLOSED
-    this.onclose?.()
+    this.onclose?.({ code: 1006 })
   }
 
   send(text: string): void {

@@ -10,7 +10,7 @@ class FakeSocket {
   sent: unknown[] = []
   onopen: (() => void) | null = null
   onmessage: ((message: { data: string }) => void) | null = null
-  onclose: (() => void) | null = null
+  onclose: ((event: { code: number }) => void) | null = null
   constructor() {
     FakeSocket.all.push(this)
   }
@@ -27,9 +27,9 @@ class FakeSocket {
   hear(frame: object) {
     this.onmessage?.({ data: JSON.stringify(frame) })
   }
-  fail() {
+  fail(code = 1006) {
     this.readyState = WebSocket.CLOSED
-    this.onclose?.()
+    this.onclose?.({ code })
   }
 }
 
@@ -154,6 +154,35 @@ describe('Live', () => {
     live.hurry()
 
     expect(FakeSocket.all).toHaveLength(sockets + 1)
+  })
+
+  it('is no nearer to its goal when a door opens and closes at once', () => {
+    watching(live)
+    for (let i = 0; i < 6; i++) {
+      FakeSocket.last.open()
+      FakeSocket.last.fail()
+      vi.advanceTimersByTime(500 * 2 ** i)
+    }
+    const sockets = FakeSocket.all.length
+    FakeSocket.last.open()
+    FakeSocket.last.fail()
+
+    vi.advanceTimersByTime(4000)
+
+    expect(FakeSocket.all).toHaveLength(sockets)
+  })
+
+  it('does not knock again where it is no longer known, and says so', () => {
+    const signedOut = vi.fn()
+    live.onSignedOut = signedOut
+    watching(live)
+    FakeSocket.last.open()
+
+    FakeSocket.last.fail(4401)
+    vi.advanceTimersByTime(60_000)
+
+    expect(signedOut).toHaveBeenCalledOnce()
+    expect(FakeSocket.all).toHaveLength(1)
   })
 
   it('replaces a socket that died without a word', () => {

@@ -56,6 +56,8 @@ const LONGEST_DELAY_MS = 15_000
 const QUIET_MS = 15_000
 const DEAD_MS = 30_000
 const CHECK_MS = 5_000
+/** UNAUTHENTICATED of apps/live/consumers.py: trying again would not help. */
+const SIGNED_OUT = 4401
 
 export class Live extends Store {
   private readonly topics = new Map<string, Topic>()
@@ -66,6 +68,9 @@ export class Live extends Store {
   private failures = 0
   private heardAt = 0
   private lostAt: number | null = null
+
+  /** Told when the server no longer knows who we are. */
+  onSignedOut: () => void = () => {}
 
   constructor(connect: () => WebSocket) {
     super()
@@ -123,20 +128,26 @@ export class Live extends Store {
     this.lostAt ??= Date.now()
     this.heardAt = Date.now()
     socket.onopen = () => {
-      this.failures = 0
       this.lostAt = null
       this.heard()
       for (const [name, topic] of this.topics) this.send({ watch: name, since: topic.seq })
       this.changed()
     }
     socket.onmessage = (message) => {
+      this.failures = 0 // only now: a door may open and close again at once
       this.heard()
       this.take(JSON.parse(String(message.data)) as Frame)
     }
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.socket !== socket) return
       this.drop()
-      this.lost()
+      if (code === SIGNED_OUT) {
+        this.lostAt ??= Date.now()
+        this.changed()
+        this.onSignedOut()
+      } else {
+        this.lost()
+      }
     }
     this.check = setInterval(() => this.probe(), CHECK_MS)
     this.changed()
