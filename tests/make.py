@@ -12,6 +12,7 @@ from apps.accounts.scopes import Scope
 from apps.artifacts import storage
 from apps.artifacts.models import Artifact
 from apps.common.ids import uuid7
+from apps.fleet.models import Contact, Node
 from apps.projects.models import Membership, Organisation, Project, Role
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -83,3 +84,18 @@ def artifact(project: Project, data: bytes) -> Artifact:
     return Artifact.objects.get_or_create(
         project=project, digest=sealed.digest, defaults={"size": sealed.size}
     )[0]
+
+
+def node(**fields: object) -> Node:
+    """A node that takes work: heard of, not cordoned, 8 CPUs and 16 GiB."""
+    return Node.objects.create(
+        **{
+            "name": f"node-{next(_numbers)}",
+            "public_key": bytes(32),
+            "contact": Contact.FRESH.value,
+            "last_contact_at": NOON,
+            "cpu_millis": 8000,
+            "memory_bytes": 16 << 30,
+            **fields,
+        }
+    )

@@ -13,7 +13,7 @@ class Contact(models.TextChoices):
 class Node(BaseModel):
     """A host with an agent. What it offers is reserved by sum and never beyond its capacity."""
 
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=100)
     public_key = models.BinaryField()  # Ed25519, raw
     cordoned_at = models.DateTimeField(null=True)  # desired: no new work
     removed_at = models.DateTimeField(null=True)  # desired: refused at every door
@@ -27,9 +27,14 @@ class Node(BaseModel):
     clock_offset_ms = models.IntegerField(default=0)  # node minus server
     hostname = models.CharField(max_length=255, blank=True)
     facts = models.JSONField(default=dict)
+    disk_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.PositiveIntegerField()
     memory_bytes = models.BigIntegerField()
-    disk_bytes = models.BigIntegerField(default=0)
+
+    # the part of the above that the node no longer has: one that shrinks under its work stays as
+    # large as what is reserved, takes nothing more, and shrinks as the work ends
+    missing_cpu_millis = models.PositiveIntegerField(default=0)
+    missing_memory_bytes = models.BigIntegerField(default=0)
 
     reserved_cpu_millis = models.PositiveIntegerField(default=0)
     reserved_memory_bytes = models.BigIntegerField(default=0)
@@ -37,7 +42,6 @@ class Node(BaseModel):
     # the node's broker user: the controller keeps it true in the broker
     broker_secret_sha256 = models.CharField(max_length=64, blank=True)
 
-    command_seq = models.BigIntegerField(default=0)  # last sequence given to an envelope
     reports_through = models.BigIntegerField(default=0)  # highest report stored
     blocks_through = models.BigIntegerField(default=0)
 
@@ -48,7 +52,12 @@ class Node(BaseModel):
                 condition=Q(reserved_cpu_millis__lte=F("cpu_millis"))
                 & Q(reserved_memory_bytes__lte=F("memory_bytes"))
                 & Q(reserved_memory_bytes__gte=0),
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(removed_at__isnull=True),
+                name="node_name_unique_while_there",
+            ),
         ]
 
 
@@ -56,7 +65,7 @@ class Device(BaseModel):
     """A GPU or a MIG slice, never a CPU."""
 
     node = models.ForeignKey(Node, models.CASCADE, related_name="devices")
-    uuid = models.CharField(max_length=96, unique=True)  # the hardware's own name
+    uuid = models.CharField(max_length=96)  # the hardware's own name, in its node's word
     index = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=128)
     memory_bytes = models.BigIntegerField()
@@ -64,6 +73,12 @@ class Device(BaseModel):
     facts = models.JSONField(default=dict)
     present = models.BooleanField(default=True)  # observed: in the last inventory
     healthy = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            # not unique beyond the node: else one host could claim another's devices by naming them
+            models.UniqueConstraint(fields=["node", "uuid"], name="device_once_per_node")
+        ]
 
 
 class JoinToken(BaseModel):
@@ -76,11 +91,10 @@ class JoinToken(BaseModel):
     node = models.ForeignKey(Node, models.SET_NULL, null=True, related_name="+")
 
 
-class Challenge(BaseModel):
-    """A nonce a node has to sign; good once, for a minute."""
+class SpentNonce(BaseModel):
+    """A nonce that a node has signed. Nonces are good for a minute, and once."""
 
-    node = models.ForeignKey(Node, models.CASCADE, related_name="+")
-    nonce = models.CharField(max_length=64, unique=True)
+    nonce_sha256 = models.CharField(max_length=64, unique=True)
 
 
 class SigningKey(BaseModel):
@@ -108,6 +122,7 @@ class Outbox(BaseModel):
 
     envelope = models.TextField(blank=True)
     expires_at = models.DateTimeField(null=True)  # of the envelope
+    claimed_until = models.DateTimeField(null=True)  # somebody hands it to the broker, or rests
     published_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
 

@@ -1,0 +1,19 @@
+"""Facts of nodes."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.common.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeMoved(Event):
+    """Something about a node is different: its contact, what it offers, what is wanted of it."""
+
+    name = "node.moved"
+
+    node_id: UUID
+
+    @property
+    def topics(self) -> list[str]:
+        return [f"node.{self.node_id}", "fleet"]

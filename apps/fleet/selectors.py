@@ -1,0 +1,48 @@
+"""Questions about nodes and their orders."""
+
+import base64
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+
+from apps.fleet.models import Device, JoinToken, Node, Outbox, SigningKey
+
+MOST_ENVELOPES = 1000
+
+
+def nodes() -> QuerySet[Node]:
+    """Every node that was not removed, with its devices."""
+    devices = Prefetch("devices", Device.objects.order_by("index", "uuid"))
+    return Node.objects.filter(removed_at=None).prefetch_related(devices)
+
+
+def join_tokens() -> QuerySet[JoinToken]:
+    return JoinToken.objects.select_related("created_by")
+
+
+def signing_keys() -> dict[str, str]:
+    """Key id -> public key of every key whose orders nodes are to obey; raw, base64."""
+    rows = SigningKey.objects.filter(retired_at=None).values_list("kid", "public_key")
+    return {kid: base64.b64encode(bytes(key)).decode() for kid, key in rows}
+
+
+def envelopes_for(node_id: UUID, *, at: datetime | None = None) -> list[str]:
+    """Every envelope that holds and that the node has not settled, oldest order first."""
+    rows = Outbox.objects.filter(
+        node_id=node_id, settled_at=None, expires_at__gt=at or timezone.now()
+    )
+    return list(rows.order_by("id").values_list("envelope", flat=True)[:MOST_ENVELOPES])
+
+
+def broker_secrets() -> dict[UUID, str]:
+    """The hash of the broker secret of every node that has one and was not removed."""
+    rows = Node.objects.filter(removed_at=None).exclude(broker_secret_sha256="")
+    return dict(rows.values_list("id", "broker_secret_sha256"))
+
+
+def has_broker() -> bool:
+    """Whether nodes are given a way to the broker. The users they need exist only on Redis."""
+    return settings.NODE_BROKER_URL.startswith(("redis://", "rediss://"))

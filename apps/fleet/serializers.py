@@ -1,0 +1,71 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.fleet.models import Device, JoinToken, Node
+
+
+class DeviceSerializer(serializers.ModelSerializer[Device]):
+    class Meta:
+        model = Device
+        fields = [
+            "id",
+            "uuid",
+            "index",
+            "name",
+            "memory_bytes",
+            "simulated",
+            "present",
+            "healthy",
+            "facts",
+        ]
+        read_only_fields = fields
+
+    facts = serializers.DictField(read_only=True)
+
+
+class NodeSerializer(serializers.ModelSerializer[Node]):
+    class Meta:
+        model = Node
+        fields = [
+            "id",
+            "name",
+            "hostname",
+            "contact",
+            "last_contact_at",
+            "cordoned_at",
+            "cpu_millis",
+            "memory_bytes",
+            "disk_bytes",
+            "reserved_cpu_millis",
+            "reserved_memory_bytes",
+            "agent_version",
+            "protocol_version",
+            "clock_offset_ms",
+            "facts",
+            "devices",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    facts = serializers.DictField(read_only=True)
+    devices = DeviceSerializer(many=True, read_only=True)
+
+
+class JoinTokenSerializer(serializers.ModelSerializer[JoinToken]):
+    class Meta:
+        model = JoinToken
+        fields = ["id", "created_by", "created_at", "expires_at", "used_at", "node"]
+        read_only_fields = fields
+
+    created_by = serializers.CharField(source="created_by.username", read_only=True)
+
+
+class InvitationSerializer(serializers.Serializer[Any]):
+    """A join token's text, which is told this once, and how to use it."""
+
+    id = serializers.UUIDField()
+    token = serializers.CharField()
+    url = serializers.CharField(help_text="The address that the node is to call.")
+    command = serializers.CharField(help_text="What to run on the node.")
+    expires_at = serializers.DateTimeField()
