@@ -18,8 +18,8 @@ TIMEOUT_SECONDS = 5.0
 LONGEST_QUEUE = 1000  # older messages ran out long ago: a node that reads none fills nothing
 
 _USER = re.compile(r"node-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-_COMMANDS = [
-    *("-@all", "+hello", "+auth", "+ping", "+select", "+client|setinfo", "+client|setname"),
+COMMANDS = [
+    *("+hello", "+auth", "+ping", "+select", "+client|setinfo", "+client|setname"),
     *("+multi", "+exec", "+discard", "+watch", "+unwatch"),
     *("+brpop", "+rpop", "+llen", "+rpush", "+lpush", "+sadd", "+srem", "+smembers"),
     *("+hset", "+hget", "+hdel", "+hlen", "+zadd", "+zrem", "+zrange"),
@@ -77,13 +77,11 @@ class Users:
             if self._known.get(user_of(node_id)) != (secret, there.get(user_of(node_id)))
         ]
         for node_id in wrong:
-            client.execute_command(
-                "ACL SETUSER", user_of(node_id), *_rule(node_id, secrets[node_id])
-            )
+            _set(client, node_id, secrets[node_id])
         gone = [UUID(user.removeprefix("node-")) for user in there]
         gone = [node_id for node_id in gone if node_id not in secrets]
         for node_id in gone:
-            client.execute_command("ACL DELUSER", user_of(node_id))  # its connections end with it
+            client.acl_deluser(user_of(node_id))  # its connections end with it
             client.delete(*keys_of(node_id))
         if wrong or gone:
             _save(client)
@@ -100,25 +98,28 @@ class Users:
         return len(wrong) + len(gone)
 
 
-def _rule(node_id: UUID, secret_sha256: str) -> list[str]:
-    queue = queue_of(node_id)
-    own = queue.removesuffix("cmd")  # ends in ":", or a name that starts like it would fit as well
-    return [
-        *("reset", "on", f"#{secret_sha256}", "resetkeys", "resetchannels"),
-        *_COMMANDS,
-        *(f"~{own}*", f"%RW~_kombu.binding.{own}*", f"%RW~_kombu.binding_permanent.{own}*"),
-    ]
+def _set(client: "redis.Redis", node_id: UUID, secret_sha256: str) -> None:
+    own = queue_of(node_id).removesuffix("cmd")  # ends in ":", else longer names would fit as well
+    client.acl_setuser(
+        user_of(node_id),
+        reset=True,
+        reset_channels=True,  # a broker may be set up to give new users every channel
+        enabled=True,
+        hashed_passwords=[f"+{secret_sha256}"],
+        commands=COMMANDS,
+        keys=[f"{own}*", f"_kombu.binding.{own}*", f"_kombu.binding_permanent.{own}*"],
+    )
 
 
 def _users(client: "redis.Redis") -> dict[str, str]:
     """The broker's own line about each node's user."""
-    lines = (line.split(" ", 2) for line in client.execute_command("ACL LIST"))
+    lines = (str(line).split(" ", 2) for line in client.acl_list())
     return {name: rest for _, name, rest in lines if _USER.fullmatch(name)}
 
 
 def _save(client: "redis.Redis") -> None:
     """Let the users outlive a restart of the broker; without a file the next pass makes them."""
     try:
-        client.execute_command("ACL SAVE")
+        client.acl_save()
     except redis.ResponseError as error:
         log.debug("the broker keeps its users in memory only: %s", error)

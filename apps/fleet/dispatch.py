@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from celery import current_app
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
@@ -176,7 +177,7 @@ def _sequence(count: int) -> list[int]:
         return [seq for (seq,) in cursor.fetchall()]
 
 
-def _signer() -> tuple[SigningKey, keys.Ed25519PrivateKey]:
+def _signer() -> tuple[SigningKey, Ed25519PrivateKey]:
     key = keys.load_or_create(settings.SIGNING_KEY_FILE)
     public = keys.raw_public(key)
     row, _ = SigningKey.objects.get_or_create(

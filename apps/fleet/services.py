@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -395,7 +396,7 @@ def renew_contact(*, node_ids: Collection[UUID], at: datetime) -> None:
     """These nodes have been heard of; one statement, however many they are."""
     if not node_ids:
         return
-    given = {"fresh": Contact.FRESH.value, "at": at, "ids": list(node_ids)}
+    given: dict[str, Any] = {"fresh": Contact.FRESH.value, "at": at, "ids": list(node_ids)}
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, given)
         for node_id, before in cursor.fetchall():
