@@ -4,8 +4,10 @@ One answer is not JSON: GET /agent/v1/workloads/{id}/spec gives the exact bytes 
 over. 404 and 409 mean that the workload is not this node's, or no longer: the node lets go of it.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+import msgspec
 
 from agents.protocol.base import Message, Reason
 from agents.protocol.link import Inventory
@@ -74,9 +76,9 @@ class StartRequest(Message):
     """
 
     fence: int
-    nonce: str
-    fabric_address: str = ""
-    port: int | None = None
+    nonce: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    fabric_address: Annotated[str, msgspec.Meta(max_length=255)] = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
 
 
 class Ticket(Message):

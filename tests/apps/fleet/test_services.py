@@ -1,19 +1,16 @@
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DatabaseError
 
 from agents.protocol import PROTOCOL_VERSION
 from agents.protocol.base import Resources
-from agents.protocol.link import DeviceInfo, Hello, Inventory
-from agents.protocol.rest import NODE_DOMAIN, JoinAnswer, JoinRequest, TokenRequest
+from agents.protocol.link import Hello, Inventory
 from apps.accounts import credentials
 from apps.audit.models import Entry
 from apps.common.actors import SYSTEM
@@ -23,55 +20,10 @@ from apps.fleet import services
 from apps.fleet.inventory import InventoryRefused
 from apps.fleet.models import Contact, Device, JoinToken, Node
 from tests import make
+from tests.apps.fleet.hosts import GIB, Host, device, inventory, invite
 from tests.make import NOON
 
 pytestmark = pytest.mark.django_db
-
-GIB = 1 << 30
-
-
-def inventory(**changes: object) -> Inventory:
-    plain = Inventory(
-        hostname="gpu-host",
-        cpu_millis=8000,
-        memory_bytes=16 * GIB,
-        disk_bytes=100 * GIB,
-        devices=[device("GPU-1"), device("GPU-2")],
-    )
-    return msgspec.structs.replace(plain, **changes)
-
-
-def device(uuid: str, **changes: object) -> DeviceInfo:
-    plain = DeviceInfo(uuid=uuid, name="H100", memory_bytes=80 * GIB, index=0)
-    return msgspec.structs.replace(plain, **changes)
-
-
-class Host:
-    """A host that wants in: it has made its own key."""
-
-    def __init__(self) -> None:
-        self.key = Ed25519PrivateKey.generate()
-        self.public_key = base64.b64encode(
-            self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        ).decode()
-
-    def request(self, token: str, **changes: object) -> JoinRequest:
-        plain = JoinRequest(
-            token=token, name="alpha", public_key=self.public_key, inventory=inventory()
-        )
-        return msgspec.structs.replace(plain, **changes)
-
-    def join(self, **changes: object) -> JoinAnswer:
-        return services.join(request=self.request(invite(), **changes), at=NOON)
-
-    def answer(self, node: UUID, nonce: str) -> TokenRequest:
-        signature = self.key.sign(NODE_DOMAIN + nonce.encode())
-        return TokenRequest(node=node, nonce=nonce, signature=base64.b64encode(signature).decode())
-
-
-def invite() -> str:
-    _, text = services.create_join_token(created_by=make.user(), actor=SYSTEM, at=NOON)
-    return text
 
 
 @pytest.fixture

@@ -1,0 +1,133 @@
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.fleet import services
+from apps.fleet.models import Device, Node
+from tests import make
+from tests.make import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+def client_of(user: User) -> Client:
+    client = Client(headers={"Accept": "application/json"})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def operator() -> Client:
+    return client_of(make.user(is_operator=True))
+
+
+@pytest.fixture
+def person() -> Client:
+    return client_of(make.user())
+
+
+class TestNodes:
+    def test_are_seen_by_whoever_is_signed_in(self, person: Client) -> None:
+        node = make.node(name="alpha", reserved_cpu_millis=1000, facts={"driver": "580.1"})
+        Device.objects.create(node=node, uuid="GPU-1", index=0, name="H100", memory_bytes=80 << 30)
+        body = person.get("/api/v1/nodes").json()
+
+        (told,) = body["results"]
+        assert told["name"] == "alpha"
+        assert told["contact"] == "fresh"
+        assert told["reserved_cpu_millis"] == 1000
+        assert told["facts"] == {"driver": "580.1"}
+        assert told["devices"][0]["uuid"] == "GPU-1"
+        assert person.get(f"/api/v1/nodes/{node.id}").json() == told
+        assert "secret" not in str(body)
+
+    def test_are_seen_by_nobody_else(self, client: Client) -> None:
+        node = make.node()
+
+        assert client.get("/api/v1/nodes").status_code == 401
+        assert client.get(f"/api/v1/nodes/{node.id}").status_code == 401
+
+    def test_are_found_by_name(self, person: Client) -> None:
+        make.node(name="alpha")
+        make.node(name="beta")
+
+        found = person.get("/api/v1/nodes?name=beta").json()["results"]
+        assert [node["name"] for node in found] == ["beta"]
+
+    def test_are_not_listed_once_removed(self, person: Client) -> None:
+        node = make.node(removed_at=NOON)
+
+        assert person.get("/api/v1/nodes").json()["results"] == []
+        assert person.get(f"/api/v1/nodes/{node.id}").status_code == 404
+
+    def test_cost_no_query_each(self, person: Client, django_assert_max_num_queries) -> None:
+        for _ in range(5):
+            make.node()
+        with django_assert_max_num_queries(5):
+            person.get("/api/v1/nodes")
+
+    def test_are_cordoned_and_uncordoned_by_operators(self, operator: Client) -> None:
+        node = make.node()
+
+        assert operator.post(f"/api/v1/nodes/{node.id}/cordon").json()["cordoned_at"] is not None
+        assert operator.post(f"/api/v1/nodes/{node.id}/uncordon").json()["cordoned_at"] is None
+
+    def test_are_removed_by_operators(self, operator: Client) -> None:
+        node = make.node()
+
+        assert operator.delete(f"/api/v1/nodes/{node.id}").status_code == 204
+        assert operator.delete(f"/api/v1/nodes/{node.id}").status_code == 404
+
+    def test_with_work_are_not_removed(self, operator: Client) -> None:
+        node = make.node(name="alpha", reserved_cpu_millis=1000)
+        answer = operator.delete(f"/api/v1/nodes/{node.id}")
+
+        assert answer.status_code == 409
+        assert answer.json()["code"] == "node_busy"
+        assert "alpha" in answer.json()["detail"]
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [("post", "/cordon"), ("post", "/uncordon"), ("delete", "")]
+    )
+    def test_are_changed_by_nobody_else(self, person: Client, method: str, path: str) -> None:
+        node = make.node()
+        answer = getattr(person, method)(f"/api/v1/nodes/{node.id}{path}")
+
+        assert answer.status_code == 403
+        assert answer.json()["code"] == "operator_needed"
+        assert Node.objects.get() == node
+
+
+class TestJoinTokens:
+    def test_are_made_by_operators_who_are_told_the_command(
+        self, operator: Client, settings
+    ) -> None:
+        settings.PUBLIC_URL = "https://hall.example"
+        answer = operator.post("/api/v1/nodes/join-tokens")
+
+        body = answer.json()
+        assert answer.status_code == 201
+        assert body["command"] == f"datahall nodes join https://hall.example {body['token']}"
+        assert body["url"] == "https://hall.example"
+
+    def test_are_listed_without_their_text(self, operator: Client) -> None:
+        text = operator.post("/api/v1/nodes/join-tokens").json()["token"]
+        listed = operator.get("/api/v1/nodes/join-tokens")
+
+        assert len(listed.json()["results"]) == 1
+        assert text not in listed.content.decode()
+
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_are_for_nobody_else(self, person: Client, method: str) -> None:
+        assert getattr(person, method)("/api/v1/nodes/join-tokens").status_code == 403
+
+
+class TestANodesBearer:
+    def test_opens_no_door_of_people(self, client: Client) -> None:
+        node = make.node()
+        token = services._NODE_PREFIX + services._sign(
+            "token", node.id, until=NOON.replace(year=2100)
+        )
+        answer = client.get("/api/v1/nodes", headers={"Authorization": f"Bearer {token}"})
+
+        assert answer.status_code == 401
