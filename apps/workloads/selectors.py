@@ -43,6 +43,12 @@ def spec_bytes(workload_id: UUID, node_id: UUID) -> bytes:
     raise NotFound
 
 
+def leased_devices(workload_id: UUID) -> list[str]:
+    """The hardware's own names of the devices that a workload holds."""
+    leases = Lease.objects.filter(workload_id=workload_id, ended_at=None)
+    return list(leases.order_by("device__index").values_list("device__uuid", flat=True))
+
+
 # --- for the scheduler ---------------------------------------------------------------------------
 
 
