@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from apps.common import messages
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InputRefused
 from apps.common.models import IdempotencyKey
 from apps.common.parsers import BodyTooLarge
 
@@ -39,6 +39,17 @@ def problem(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None
     set_rollback()
     request = context.get("request")
     match error:
+        case InputRefused():
+            language = language_of(request)
+            errors = [
+                {
+                    "field": refusal.field,
+                    "code": refusal.code,
+                    "detail": messages.render(refusal.code, refusal.params, language),
+                }
+                for refusal in error.refusals
+            ]
+            return problem_response(request, error.status, error.code, {}, errors=errors)
         case DomainError():
             return problem_response(request, error.status, error.code, error.params)
         case exceptions.ValidationError():

@@ -1,6 +1,8 @@
 """Refusals: what the domain says no with."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
@@ -31,3 +33,22 @@ class Invalid(DomainError):
     """A value cannot be taken. ``field`` names it; ``why`` is another code."""
 
     status = 422
+
+
+@dataclass(frozen=True)
+class FieldRefusal:
+    """What is wrong with one field: a code of the message catalogue and its parameters."""
+
+    field: str
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class InputRefused(DomainError):
+    """Some fields cannot be taken, each for a reason of its own."""
+
+    status = 422
+
+    def __init__(self, refusals: Sequence[FieldRefusal]) -> None:
+        super().__init__()
+        self.refusals = refusals

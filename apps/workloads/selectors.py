@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from agents.protocol.base import Reason, Resources
 from agents.protocol.workloads import Cause, WorkloadState
+from apps.common import reasons
 from apps.common.errors import NotFound
 from apps.fleet.models import Contact, Device, Node
 from apps.workloads import placement
@@ -157,6 +158,7 @@ class Outcome:
     state: WorkloadState
     reason: Reason | None
     cause: Cause | None
+    exit_code: int | None
     ended_at: datetime
 
 
@@ -184,18 +186,11 @@ def outcome(gang: Gang) -> Outcome | None:
     told = workloads[0]
     return Outcome(
         state=WorkloadState(told.state),
-        reason=reason_of(told.reason),
+        reason=reasons.from_row(told.reason),
         cause=Cause(told.cause) if told.cause else None,
+        exit_code=told.exit_code,
         ended_at=gang.ended_at,
     )
-
-
-def reason_of(stored: dict[str, object] | None) -> Reason | None:
-    """A stored reason, typed."""
-    if stored is None:
-        return None
-    params = stored.get("params")
-    return Reason(code=str(stored["code"]), params=params if isinstance(params, dict) else {})
 
 
 def _spoils(workload: Workload) -> tuple[int, datetime, int]:

@@ -35,6 +35,7 @@ from apps.accounts import services as accounts
 from apps.artifacts import selectors as held
 from apps.artifacts import services as artifacts
 from apps.artifacts import tickets
+from apps.common import reasons
 from apps.common.actors import Actor
 from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
@@ -101,7 +102,7 @@ def request_gang(
         device_count=resources.device_count,
         device_kind=resources.device_kind,
         device_memory_bytes=resources.device_memory_bytes,
-        waiting_reason=None if nodes else _stored(Reason(code="no_nodes")),
+        waiting_reason=None if nodes else reasons.to_row(Reason(code="no_nodes")),
     )
     bodies = [encode_spec(spec) for spec in specs]
     Workload.objects.bulk_create(
@@ -158,12 +159,12 @@ def assign(*, gang_id: UUID, places: Sequence[placement.Place], at: datetime) ->
 
 
 @transaction.atomic
-def explain_waiting(*, reasons: dict[UUID, Reason]) -> None:
+def explain_waiting(*, why: dict[UUID, Reason]) -> None:
     """Write down why gangs wait, where that has changed; say so where the code has."""
-    waiting = Gang.objects.waiting().filter(id__in=reasons).order_by("id")
+    waiting = Gang.objects.waiting().filter(id__in=why).order_by("id")
     changed = []
     for gang in waiting.select_for_update(skip_locked=True):  # whoever holds one is changing it
-        old, new = gang.waiting_reason, _stored(reasons[gang.id])
+        old, new = gang.waiting_reason, reasons.to_row(why[gang.id])
         if old == new:
             continue
         gang.waiting_reason = new
@@ -377,12 +378,22 @@ def _no(code: str) -> StartAnswer:
 # --- what nodes tell -----------------------------------------------------------------------------
 
 
-@transaction.atomic
 def apply_report(*, node_id: UUID, report: WorkloadReport, at: datetime) -> None:
     """Take a node's word for a workload's state. Repeated and late reports change nothing.
 
     Raises ``StaleFence`` when the workload is not, or no longer, this node's.
     """
+    try:
+        _apply_report(node_id, report, at)
+    except StaleFence:
+        if report.state.is_final and _is_outdated(report.workload, report.fence):
+            # the order to stop what was taken back has been obeyed
+            dispatch.settle(workload_id=report.workload, fence=report.fence, at=at)
+        raise
+
+
+@transaction.atomic
+def _apply_report(node_id: UUID, report: WorkloadReport, at: datetime) -> None:
     gang, workloads = _lock_of(report.workload)
     workload = next((w for w in workloads if w.id == report.workload), None)
     if (
@@ -394,6 +405,8 @@ def apply_report(*, node_id: UUID, report: WorkloadReport, at: datetime) -> None
         raise StaleFence(workload=str(report.workload))
     road = lifecycle.road(WorkloadState(workload.state), report.state)
     if not road:
+        if workload.ended_at and report.state.is_final:  # stopped again after it was given up
+            dispatch.settle(workload_id=workload.id, fence=gang.fence, at=at)
         return
     *between, last = road
     happened = _happened(workload, report, at)
@@ -413,6 +426,11 @@ def apply_report(*, node_id: UUID, report: WorkloadReport, at: datetime) -> None
     else:
         _move(gang, workload, last, at=happened, reason=report.reason, **facts)
     _after_move(gang, workloads, at=at)
+
+
+def _is_outdated(workload_id: UUID, fence: int) -> bool:
+    """Whether a fence was this workload's once, before it was taken back."""
+    return Workload.objects.filter(pk=workload_id, gang__fence__gt=fence).exists()
 
 
 def _happened(workload: Workload, report: WorkloadReport, at: datetime) -> datetime:
@@ -613,7 +631,7 @@ def _move(
     if state is WorkloadState.RUNNING:
         facts.setdefault("started_at", at)
     if reason is not None:
-        facts["reason"] = _stored(reason)
+        facts["reason"] = reasons.to_row(reason)
     elif state is WorkloadState.SUCCEEDED:
         facts["reason"] = None  # it was asked to stop, perhaps, and was done before
     if before.holds_room and not state.holds_room:
@@ -698,7 +716,3 @@ def _next_fence() -> int:
         cursor.execute("SELECT nextval('workloads_fence')")
         (fence,) = cursor.fetchone()
     return int(fence)
-
-
-def _stored(reason: Reason) -> dict[str, Any]:
-    return {"code": reason.code, "params": reason.params}

@@ -8,19 +8,14 @@ from agents.protocol.base import Resources
 from agents.protocol.specs import RecipeSpec, WorkloadSpec
 from apps.common.ids import uuid7
 from apps.fleet.models import Contact, Device, Node
-from apps.projects.models import Organisation, Project
+from apps.projects.models import Project
 from apps.workloads import services
 from apps.workloads.models import Gang
+from tests.make import project
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GIB = 1024**3
 _numbers = count(1)
-
-
-def project() -> Project:
-    number = next(_numbers)
-    organisation = Organisation.objects.create(slug=f"org-{number}", name="Org")
-    return Project.objects.create(organisation=organisation, slug=f"p-{number}", name="Project")
 
 
 def node(
