@@ -51,17 +51,20 @@ def send_start(
 def send_stop(
     *, node: Node, gang_id: UUID, workload_id: UUID, fence: int, grace_seconds: float
 ) -> None:
-    """Order a node to stop a workload; who says it again may change the grace."""
+    """Order a node to stop a workload; who says it again may change the grace.
+
+    An order that was obeyed is given again: the node runs what it had stopped, or says so.
+    """
     order, created = Outbox.objects.get_or_create(
         workload_id=workload_id,
         fence=fence,
         op="stop",
         defaults={"node": node, "gang_id": gang_id, "grace_seconds": grace_seconds},
     )
-    if not created and order.grace_seconds != grace_seconds:
-        # the envelope that is out says the old grace: have another signed
-        Outbox.objects.filter(pk=order.pk, settled_at=None).update(
-            grace_seconds=grace_seconds, expires_at=None
+    if not created and (order.settled_at or order.grace_seconds != grace_seconds):
+        # the envelope that is out is spent, or says the old grace: have another signed
+        Outbox.objects.filter(pk=order.pk).update(
+            grace_seconds=grace_seconds, expires_at=None, settled_at=None
         )
     wake("outbox")
 

@@ -37,6 +37,8 @@ class Job(BaseModel):
     )
     state = models.CharField(max_length=16, choices=JobState, default=JobState.QUEUED.value)
     stop_asked_at = models.DateTimeField(null=True)
+    stopped_by = models.CharField(max_length=200, blank=True)  # who asked
+    started_at = models.DateTimeField(null=True)  # of the first run that did
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -47,6 +49,10 @@ class Job(BaseModel):
             )
         ]
         indexes = [models.Index(fields=["project", "-created_at"], name="job_newest")]
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ENDED
 
 
 class RunState(models.TextChoices):
@@ -67,12 +73,12 @@ class Run(BaseModel):
     job = models.ForeignKey(Job, models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()
     gang_id = models.UUIDField(null=True, unique=True)  # null: external
-    fence = models.BigIntegerField(null=True)
     state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED.value)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     reason = models.JSONField(null=True)  # Reason
     cause = models.CharField(max_length=16, choices=[(c.value, c.value) for c in Cause], blank=True)
+    exit_code = models.IntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -86,6 +92,10 @@ class Run(BaseModel):
                 ^ Q(ended_at__isnull=True),
             ),
         ]
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in RUN_ENDED
 
 
 class RunInput(BaseModel):

@@ -21,8 +21,8 @@ def road(state: WorkloadState, told: WorkloadState) -> tuple[WorkloadState, ...]
         return (told,) if told is _S.FAILED else ()
     if told not in TOLD_BY_NODES:
         return ()
-    roads = deque([(state, ())])
-    seen = {state}
+    roads: deque[tuple[WorkloadState, tuple[WorkloadState, ...]]] = deque([(state, ())])
+    seen: set[WorkloadState] = {state}
     while roads:
         here, steps = roads.popleft()
         for after in sorted(TRANSITIONS[here] & TOLD_BY_NODES, key=list(_S).index):

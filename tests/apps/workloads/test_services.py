@@ -453,6 +453,18 @@ class TestReconcile:
         (order,) = Outbox.objects.filter(settled_at=None)
         assert (order.op, order.workload_id) == ("stop", workload.id)
 
+    def test_stops_once_more_what_it_says_it_had_stopped(self):
+        workload = started()
+        services.stop_gang(gang_id=workload.gang_id, actor=SYSTEM, at=LATER)
+        tell(workload, S.STOPPED)
+        assert not Outbox.objects.filter(settled_at=None).exists()
+
+        self.beat(workload, self.listed(workload))
+        assert Outbox.objects.get(settled_at=None).op == "stop"
+
+        tell(workload, S.STOPPED)
+        assert not Outbox.objects.filter(settled_at=None).exists()
+
     def test_stops_what_has_an_old_fence(self):
         workload = started()
         old = workload.gang.fence - 1
@@ -460,6 +472,9 @@ class TestReconcile:
         self.beat(workload, self.listed(workload), self.listed(workload, fence=old))
 
         assert Outbox.objects.get(op="stop").fence == old
+        with pytest.raises(services.StaleFence):
+            tell(workload, S.STOPPED, fence=old)
+        assert not Outbox.objects.filter(op="stop", settled_at=None).exists()
 
     def test_leaves_what_nobody_knows_alone(self):
         workload = started()

@@ -1,0 +1,203 @@
+"""Jobs: submit, follow, stop; and the recipes that jobs can be made of."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.protocol.recipes import Manifest, all_manifests
+from agents.protocol.specs import FileRef
+from apps.accounts.models import User
+from apps.artifacts import filesets
+from apps.common.api import IdempotentCreateMixin
+from apps.jobs import selectors, services
+from apps.jobs.models import Job, JobKind, Run
+from apps.jobs.serializers import (
+    JobFilterSerializer,
+    JobSerializer,
+    KindSerializer,
+    LogSerializer,
+    LogWindowSerializer,
+    MetricsSerializer,
+    MetricsWindowSerializer,
+    OutputSerializer,
+    RecipeSerializer,
+    RecipesSerializer,
+    RunSerializer,
+    RunsSerializer,
+    ScriptJobSerializer,
+    TrainJobSerializer,
+    WindowSerializer,
+)
+from apps.projects.permissions import (
+    MEMBER,
+    SIGNED_IN,
+    VIEWER,
+    InstallationViewSet,
+    ProjectViewSet,
+    principal_of,
+)
+
+SUBMITS: dict[str, type[serializers.Serializer[Any]]] = {
+    JobKind.TRAIN.value: TrainJobSerializer,
+    JobKind.SCRIPT.value: ScriptJobSerializer,
+}
+
+
+class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
+    """Submit, follow and stop jobs."""
+
+    serializer_class = JobSerializer
+    filter_backends = ()
+    ordering = "-created_at"
+    needs = {
+        "list": VIEWER,
+        "retrieve": VIEWER,
+        "create": MEMBER,
+        "stop": MEMBER,
+        "runs": VIEWER,
+        "log": VIEWER,
+        "raw_log": VIEWER,
+        "metrics": VIEWER,
+        "outputs": VIEWER,
+    }
+
+    def get_queryset(self) -> QuerySet[Job]:
+        return selectors.jobs_in(self.project)
+
+    @extend_schema(parameters=[JobFilterSerializer], responses=JobSerializer(many=True))
+    def list(self, request: Request, slug: str) -> Response:
+        wanted = self._asked(JobFilterSerializer)
+        page = self.paginate_queryset(selectors.filtered(self.get_queryset(), **wanted)) or []
+        return self.get_paginated_response(
+            JobSerializer(
+                selectors.views(page), many=True, context=self.get_serializer_context()
+            ).data
+        )
+
+    @extend_schema(
+        request=PolymorphicProxySerializer("JobSubmit", {**SUBMITS}, "kind"),
+        responses={201: JobSerializer},
+    )
+    def create(self, request: Request, slug: str) -> Response:
+        """Submit a job: a recipe's training, or a script."""
+        kind = KindSerializer(data=request.data)
+        kind.is_valid(raise_exception=True)
+        wanted = SUBMITS[kind.validated_data["kind"]](data=request.data)
+        wanted.is_valid(raise_exception=True)
+        config = dict(wanted.validated_data)
+        principal = principal_of(request)
+        job = services.submit_job(
+            project=self.project,
+            actor=self.actor,
+            user=principal if isinstance(principal, User) else None,
+            kind=JobKind(config.pop("kind")),
+            name=config["name"],
+            priority=config.pop("priority"),
+            max_retries=config.pop("max_retries"),
+            config=config,
+            at=timezone.now(),
+        )
+        return self._shown(job, status.HTTP_201_CREATED)
+
+    @extend_schema(responses=JobSerializer)
+    def retrieve(self, request: Request, slug: str, id: UUID) -> Response:
+        return self._shown(selectors.job_in(self.project, id))
+
+    @extend_schema(request=None, responses=JobSerializer)
+    def stop(self, request: Request, slug: str, id: UUID) -> Response:
+        """Ask a job to end: SIGTERM, and SIGKILL when its grace is over."""
+        found = selectors.job_in(self.project, id)
+        stopped = services.stop_job(job_id=found.id, actor=self.actor, at=timezone.now())
+        return self._shown(stopped)
+
+    @extend_schema(responses=RunsSerializer)
+    def runs(self, request: Request, slug: str, id: UUID) -> Response:
+        """Every try at a job, the newest first."""
+        runs = selectors.runs_of(selectors.job_in(self.project, id))
+        context = self.get_serializer_context()
+        shown = RunSerializer(runs, many=True, context=context).data
+        return Response({"results": shown, "next": None, "previous": None})
+
+    @extend_schema(parameters=[LogWindowSerializer], responses=LogSerializer)
+    def log(self, request: Request, slug: str, id: UUID) -> Response:
+        """A piece of what the job has written, from an offset in bytes."""
+        asked = self._asked(LogWindowSerializer)
+        run = self._run(id, asked["run"])
+        return Response(selectors.log_piece(run, asked["offset"], asked["limit"]))
+
+    @extend_schema(
+        parameters=[WindowSerializer],
+        responses={(200, "text/plain"): OpenApiTypes.STR},
+    )
+    def raw_log(self, request: Request, slug: str, id: UUID) -> StreamingHttpResponse:
+        """Everything the job has written so far, as it was written."""
+        run = self._run(id, self._asked(WindowSerializer)["run"])
+        pieces = selectors.log_bytes(run)
+        # an event loop collects a plain iterator whole before it sends the first byte of it
+        body = _in_threads(pieces) if isinstance(request._request, ASGIRequest) else pieces
+        return StreamingHttpResponse(body, content_type="text/plain; charset=utf-8")
+
+    @extend_schema(
+        parameters=[MetricsWindowSerializer],
+        responses=MetricsSerializer,
+    )
+    def metrics(self, request: Request, slug: str, id: UUID) -> Response:
+        """The metric points of a run, thinned where there are very many."""
+        asked = self._asked(MetricsWindowSerializer)
+        run = self._run(id, asked["run"])
+        return Response(selectors.metrics_of(run, asked.get("name")))
+
+    @extend_schema(parameters=[WindowSerializer], responses=OutputSerializer(many=True))
+    def outputs(self, request: Request, slug: str, id: UUID) -> Response:
+        """The files a run left, each with an address to fetch it from."""
+        run = self._run(id, self._asked(WindowSerializer)["run"])
+        files = [
+            FileRef(path=output.path, digest=output.artifact.digest, size=output.artifact.size)
+            for output in selectors.outputs_of(run)
+        ]
+        return Response(filesets.shown(files, holder=principal_of(request).id))
+
+    def _asked(self, kind: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """The address's parameters, typed."""
+        asked = kind(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        return dict(asked.validated_data)
+
+    def _run(self, id: UUID, number: int | None) -> Run:
+        return selectors.run_of(selectors.job_in(self.project, id), number)
+
+    def _shown(self, job: Job, code: int = status.HTTP_200_OK) -> Response:
+        context = self.get_serializer_context()
+        return Response(JobSerializer(selectors.view(job), context=context).data, status=code)
+
+
+class RecipeViewSet(InstallationViewSet[Job]):
+    """What can be trained from a form."""
+
+    serializer_class = RecipeSerializer
+    queryset = Job.objects.none()
+    needs = {"list": SIGNED_IN}
+
+    @extend_schema(responses=RecipesSerializer)
+    def list(self, request: Request) -> Response:
+        manifests: list[Manifest] = sorted(all_manifests().values(), key=lambda m: m.name)
+        shown = RecipeSerializer(manifests, many=True).data
+        return Response({"results": shown, "next": None, "previous": None})
+
+
+async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """A blocking iterator, one step at a time off the event loop."""
+    following = sync_to_async(lambda: next(pieces, b""))
+    while piece := await following():
+        yield piece

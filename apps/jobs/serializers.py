@@ -1,0 +1,283 @@
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.common.api import rendered
+from apps.jobs.models import JobKind, JobState, RunState
+
+MAX_BYTES = 2**50
+LARGEST = 2**31 - 1  # of what Postgres keeps in an integer
+
+
+# --- what people send ----------------------------------------------------------------------------
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields it does not know: a misspelt one must not silently mean its default."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(set(map(str, data)) - set(self.fields))
+            if unknown:
+                raise serializers.ValidationError(
+                    {name: [f"There is no field of this name: {name}"] for name in unknown},
+                    code="unknown_field",
+                )
+        return super().to_internal_value(data)
+
+
+class WantedResourcesSerializer(StrictSerializer):
+    """What the job takes; what is left out has a default of the kind or the recipe."""
+
+    cpu_millis = serializers.IntegerField(min_value=1, max_value=LARGEST, required=False)
+    memory_bytes = serializers.IntegerField(min_value=1, max_value=MAX_BYTES, required=False)
+    device_count = serializers.IntegerField(min_value=0, max_value=1024, required=False)
+    device_kind = serializers.CharField(max_length=128, allow_blank=True, required=False)
+    device_memory_bytes = serializers.IntegerField(min_value=0, max_value=MAX_BYTES, required=False)
+
+
+class SubmitSerializer(StrictSerializer):
+    """What every kind of job takes."""
+
+    name = serializers.CharField(max_length=200, default="", allow_blank=True)
+    model = serializers.CharField(
+        max_length=100, required=False, help_text="The model that its result becomes a version of."
+    )
+    resources = WantedResourcesSerializer(required=False)
+    grace_seconds = serializers.FloatField(
+        min_value=0, max_value=3600, required=False, help_text="From SIGTERM to SIGKILL."
+    )
+    priority = serializers.IntegerField(min_value=-1000, max_value=1000, default=0)
+    max_retries = serializers.IntegerField(
+        min_value=0,
+        max_value=20,
+        default=0,
+        help_text="How often to try again what failed by no fault of the code.",
+    )
+
+
+class TrainJobSerializer(SubmitSerializer):
+    """Train with a recipe."""
+
+    kind = serializers.ChoiceField(choices=[JobKind.TRAIN.value])
+    recipe = serializers.CharField(max_length=100)
+    parameters = serializers.DictField(required=False)
+    dataset = serializers.CharField(
+        max_length=200, help_text="A dataset's `name`, `name@version`, or a version's id."
+    )
+
+
+class WantedInputSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=100, required=False)
+    dataset = serializers.CharField(max_length=200)
+
+
+class ScriptJobSerializer(SubmitSerializer):
+    """Run any Python file or folder, as its author would."""
+
+    kind = serializers.ChoiceField(choices=[JobKind.SCRIPT.value])
+    code = serializers.CharField(
+        max_length=64, help_text="A finished upload's id, or a digest: one .py file or a .zip."
+    )
+    entrypoint = serializers.CharField(max_length=1000)
+    arguments = serializers.ListField(
+        child=serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False),
+        max_length=1000,
+        required=False,
+    )
+    requirements = serializers.ListField(
+        child=serializers.CharField(max_length=1000), max_length=500, required=False
+    )
+    env = serializers.DictField(
+        child=serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False),
+        required=False,
+    )
+    inputs = WantedInputSerializer(many=True, required=False)
+
+
+class JobFilterSerializer(serializers.Serializer[Any]):
+    """Which jobs to list."""
+
+    state = serializers.ChoiceField(choices=JobState.choices, required=False)
+    kind = serializers.ChoiceField(choices=JobKind.choices, required=False)
+    name = serializers.CharField(required=False, help_text="A part of the name.")
+    dataset_version = serializers.UUIDField(required=False, help_text="That a run of it reads.")
+
+
+class WindowSerializer(serializers.Serializer[Any]):
+    """Which run of a job is meant."""
+
+    run = serializers.IntegerField(
+        min_value=1, required=False, default=None, help_text="Its number; else the newest."
+    )
+
+
+class LogWindowSerializer(WindowSerializer):
+    offset = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
+    limit = serializers.IntegerField(min_value=4, max_value=1024 * 1024, default=256 * 1024)
+
+
+class MetricsWindowSerializer(WindowSerializer):
+    name = serializers.ListField(
+        child=serializers.CharField(max_length=250),
+        required=False,
+        help_text="Only these series; all if left out.",
+    )
+
+
+class KindSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[JobKind.TRAIN.value, JobKind.SCRIPT.value])
+
+
+# --- what people see -----------------------------------------------------------------------------
+
+
+class JobReasonSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    params = serializers.DictField()
+    text = serializers.CharField(help_text="In the reader's language.")
+
+
+@extend_schema_field(JobReasonSerializer)
+class ReasonField(serializers.Field[Any, Any, Any, Any]):
+    """A stored reason, with its sentence."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True, allow_null=True)
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any] | None:
+        return rendered(value, self.context["request"])
+
+
+class RunNodeSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class RunSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=RunState.choices)
+    reason = ReasonField()
+    cause = serializers.CharField()
+    exit_code = serializers.IntegerField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    workload = serializers.UUIDField(allow_null=True)
+    node = RunNodeSerializer(allow_null=True)
+
+
+class JobInputSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    dataset = serializers.CharField()
+    number = serializers.IntegerField()
+    version = serializers.UUIDField()
+
+
+class JobModelVersionSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    model = serializers.CharField(source="model.name")
+    number = serializers.IntegerField()
+
+
+class ResourcesSerializer(serializers.Serializer[Any]):
+    cpu_millis = serializers.IntegerField()
+    memory_bytes = serializers.IntegerField()
+    device_count = serializers.IntegerField()
+    device_kind = serializers.CharField()
+    device_memory_bytes = serializers.IntegerField()
+
+
+class JobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="job.id")
+    name = serializers.CharField(source="job.name")
+    kind = serializers.ChoiceField(choices=JobKind.choices, source="job.kind")
+    state = serializers.ChoiceField(choices=JobState.choices, source="job.state")
+    reason = ReasonField()
+    waiting = ReasonField()
+    priority = serializers.IntegerField(source="job.priority")
+    max_retries = serializers.IntegerField(source="job.max_retries")
+    config = serializers.DictField(source="job.config")
+    resources = ResourcesSerializer(source="job.config.resources")
+    submitted_by = serializers.CharField(
+        source="job.submitted_by.username", allow_null=True, default=None
+    )
+    created_at = serializers.DateTimeField(source="job.created_at")
+    started_at = serializers.DateTimeField(source="job.started_at", allow_null=True)
+    ended_at = serializers.DateTimeField(source="job.ended_at", allow_null=True)
+    stop_asked_at = serializers.DateTimeField(source="job.stop_asked_at", allow_null=True)
+    run = RunSerializer(allow_null=True)
+    inputs = JobInputSerializer(many=True)
+    model_version = JobModelVersionSerializer(allow_null=True)
+
+
+class OutputSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    digest = serializers.CharField()
+    size = serializers.IntegerField()
+    url = serializers.CharField()
+
+
+class LogSerializer(serializers.Serializer[Any]):
+    """A piece of a log, cut between characters."""
+
+    offset = serializers.IntegerField()
+    next_offset = serializers.IntegerField(help_text="Where the next piece begins, in bytes.")
+    complete = serializers.BooleanField(help_text="Nothing comes after `next_offset` any more.")
+    dropped_bytes = serializers.IntegerField(
+        help_text="Written by the job beyond the limit of a log, and not kept."
+    )
+    text = serializers.CharField()
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    points = serializers.ListField(
+        child=serializers.ListField(),
+        help_text='`[step, value, at]`: Unix seconds; a value may be "NaN" or "Infinity".',
+    )
+
+
+class MetricsSerializer(serializers.Serializer[Any]):
+    through = serializers.IntegerField(help_text="Offset of the newest point, to go on live from.")
+    series = SeriesSerializer(many=True)
+
+
+class RecipeParameterSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    type = serializers.ChoiceField(choices=["int", "float", "bool", "choice"])
+    default = serializers.JSONField()
+    # DRF's own attribute of this name is of the class, and the field is taken out of it
+    label = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+    help = serializers.DictField(child=serializers.CharField())
+    minimum = serializers.FloatField(allow_null=True)
+    maximum = serializers.FloatField(allow_null=True)
+    choices = serializers.ListField()
+
+
+class RecipeSerializer(serializers.Serializer[Any]):
+    """A declared way to train: what it accepts, and the fields of its form."""
+
+    name = serializers.CharField()
+    version = serializers.CharField()
+    task = serializers.CharField()
+    title = serializers.DictField(child=serializers.CharField(), help_text="By language.")
+    summary = serializers.DictField(child=serializers.CharField())
+    accepts = serializers.ListField(child=serializers.CharField())
+    parameters = RecipeParameterSerializer(many=True)
+    resources = ResourcesSerializer()
+    metrics = serializers.ListField(child=serializers.CharField())
+
+
+class RecipesSerializer(serializers.Serializer[Any]):
+    results = RecipeSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class RunsSerializer(serializers.Serializer[Any]):
+    results = RunSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

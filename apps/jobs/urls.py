@@ -1,0 +1,17 @@
+from django.urls import path
+
+from apps.jobs.api import JobViewSet, RecipeViewSet
+
+JOB = "projects/<slug:slug>/jobs/<uuid:id>"
+
+urlpatterns = [
+    path("recipes", RecipeViewSet.as_view({"get": "list"})),
+    path("projects/<slug:slug>/jobs", JobViewSet.as_view({"get": "list", "post": "create"})),
+    path(JOB, JobViewSet.as_view({"get": "retrieve"})),
+    path(f"{JOB}/stop", JobViewSet.as_view({"post": "stop"})),
+    path(f"{JOB}/runs", JobViewSet.as_view({"get": "runs"})),
+    path(f"{JOB}/log", JobViewSet.as_view({"get": "log"})),
+    path(f"{JOB}/log/raw", JobViewSet.as_view({"get": "raw_log"})),
+    path(f"{JOB}/metrics", JobViewSet.as_view({"get": "metrics"})),
+    path(f"{JOB}/outputs", JobViewSet.as_view({"get": "outputs"})),
+]
