@@ -18,10 +18,16 @@ from typing import Any
 
 import django
 import psycopg
-from django.db import connection, connections
-from django.utils.module_loading import autodiscover_modules
 
-from apps.common.sweeps import CHANNEL, SWEEPS, Sweep
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings.embedded")
+django.setup()
+
+from django.db import connection, connections  # noqa: E402  what follows needs Django set up
+from django.utils.module_loading import autodiscover_modules  # noqa: E402
+
+from apps.common.sweeps import CHANNEL, SWEEPS, Sweep  # noqa: E402
+from apps.fleet import services as fleet  # noqa: E402
+from controlplane import celery  # noqa: E402, F401  orders are published through this app
 
 log = logging.getLogger("controlplane.controller")
 
@@ -160,11 +166,6 @@ class SweepThread(threading.Thread):
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings.embedded")
-    django.setup()
-    from apps.fleet import services as fleet
-    from controlplane import celery  # noqa: F401  orders are published through this app
-
     autodiscover_modules("sweeps")
     fleet.ensure_signing_key()
     ready_file = os.environ.get("DATAHALL_READY_FILE")

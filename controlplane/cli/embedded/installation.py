@@ -106,17 +106,17 @@ class Installation:
             "web",
             *("-m", "uvicorn", "controlplane.asgi:application", "--host", HOST),
             *("--port", str(self.chosen.port), "--ws", "websockets-sansio", "--no-access-log"),
-            *("--no-server-header", "--timeout-graceful-shutdown", "3"),
+            *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
             ready=self.is_ready,
         )
 
     def controller(self) -> Service:
-        return self._python("controller", "-m", "controlplane.controller")
+        return self._python("controller", "-m", "controlplane.controller", says_ready="leads, with")
 
     def worker(self) -> Service:
         return self._python(
             "worker",
-            *("-m", "celery", "-A", "controlplane.celery", "--skip-checks", "worker"),
+            *("-m", "celery", "-q", "-A", "controlplane.celery", "--skip-checks", "worker"),
             *("-Q", "control", "-P", "threads", "-c", "2", "-n", "control@%h", "-l", "INFO"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             says_ready=" ready.",
