@@ -1,0 +1,126 @@
+"""``python -m agents.node``: join an installation, work for it, or say how this host is."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+from agents.node import client, doctor
+from agents.node.config import Identity, InUse, NotJoined, State, public_key_of
+from agents.node.daemon import Daemon, Options
+from agents.node.inventory import Hardware
+from agents.protocol.rest import JoinRequest
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for chatty in ("httpx", "httpcore", "websockets"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return int(options.run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    state = State(options.state)
+    state.prepare()
+    try:
+        state.lock()
+        daemon = Daemon(
+            state,
+            Options(
+                use_broker=not options.no_broker,
+                use_pull=not options.no_pull,
+                simulated_gpus=options.simulate_gpus,
+            ),
+            os.environ,
+        )
+    except NotJoined:
+        return _fail(f"{state.folder} has not joined an installation; run: datahall nodes join")
+    except InUse:
+        return _fail(f"another agent is at work in {state.folder}")
+    asyncio.run(daemon.run())
+    return 0
+
+
+def join(options: argparse.Namespace) -> int:
+    state = State(options.state)
+    state.prepare()
+    try:
+        state.lock()
+    except InUse:
+        return _fail(f"another agent is at work in {state.folder}")
+    if state.identity_file.exists():
+        return _fail(f"{state.folder} has joined {state.identity().url} already")
+    name = options.name or socket.gethostname()
+    request = JoinRequest(
+        token=options.token,
+        name=name,
+        public_key=public_key_of(state.key()),
+        inventory=Hardware(state, 0, None).inventory(),
+    )
+    url = options.url.rstrip("/")
+    try:
+        answer = asyncio.run(client.join(url, request))
+    except client.Unavailable as error:
+        return _fail(f"{url} does not answer: {error}")
+    except client.Refused as refused:
+        return _fail(f"refused: {refused.problem.detail or refused.problem.title}")
+    state.keep_identity(
+        Identity(
+            node=answer.node,
+            name=answer.name,
+            url=url,
+            signing_keys=answer.signing_keys,
+            broker=answer.broker,
+        )
+    )
+    sys.stdout.write(json.dumps({"node": str(answer.node), "name": answer.name}) + "\n")
+    return 0
+
+
+def examine(options: argparse.Namespace) -> int:
+    found = doctor.examine(State(options.state) if options.state else None)
+    sys.stdout.write(json.dumps(found, indent=None if options.json else 2) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m agents.node", description=__doc__)
+    verbs = parser.add_subparsers(required=True)
+
+    running = verbs.add_parser("run", help="work for the installation this node has joined")
+    running.add_argument("--state", type=Path, required=True, metavar="DIR")
+    running.add_argument("--no-broker", action="store_true", help="live by pulling alone")
+    running.add_argument("--no-pull", action="store_true", help="live by the broker alone")
+    running.add_argument("--simulate-gpus", type=int, default=0, metavar="N")
+    running.set_defaults(run=run)
+
+    joining = verbs.add_parser("join", help="trade a join token for an identity")
+    joining.add_argument("url")
+    joining.add_argument("token")
+    joining.add_argument("--state", type=Path, required=True, metavar="DIR")
+    joining.add_argument("--name", help="how people call this node; its host name by default")
+    joining.set_defaults(run=join)
+
+    examining = verbs.add_parser("doctor", help="what a node needs, and what is here")
+    examining.add_argument("--state", type=Path, metavar="DIR")
+    examining.add_argument("--json", action="store_true", help="on one line")
+    examining.set_defaults(run=examine)
+    return parser
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(message + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""The agent: wires its parts together and keeps them going until it is told to end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import agents
+from agents.node.client import ControlPlane
+from agents.node.clock import Clock
+from agents.node.config import Identity, State, verification_keys
+from agents.node.database import Database
+from agents.node.inventory import Hardware
+from agents.node.journal import Journal
+from agents.node.letterbox import Letterbox
+from agents.node.link import Link
+from agents.node.orders import Orders, Pull
+from agents.node.spool import Spool
+from agents.node.store import Store
+from agents.node.supervisor import Supervisor
+from agents.node.workload import Surroundings, until_readable
+from agents.protocol import PROTOCOL_VERSION
+from agents.protocol.link import Hello, Live
+from agents.telemetry import host
+from agents.telemetry.sampler import PackedBlock, Sampler
+
+log = logging.getLogger(__name__)
+
+STORE_SHARE = 0.25  # of the disk, for artifacts that may be needed again
+LEAST_STORE_BYTES = 1024**3
+PATIENCE_SECONDS = 20.0  # for the ends of workloads to be told when everything stops
+KEEP_POSITIONS_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Options:
+    use_broker: bool = True
+    use_pull: bool = True
+    simulated_gpus: int = 0
+
+
+class Daemon:
+    """One agent on one state folder."""
+
+    def __init__(self, state: State, options: Options, environment: Mapping[str, str]) -> None:
+        self._state = state
+        self._options = options
+        self._identity: Identity = state.identity()
+        lifeline = environment.get("DATAHALL_LIFELINE_FD")
+        self._lifeline = int(lifeline) if lifeline else None
+        self._stops_workloads = environment.get("DATAHALL_STOP_WORKLOADS") == "1"
+        self._ending = asyncio.Event()
+        self._interrupts = False
+
+    async def run(self) -> None:
+        """Until SIGTERM, SIGINT or the end of the lifeline."""
+        self._listen()
+        state, identity = self._state, self._identity
+        clock = Clock()
+        database = Database(state.database)
+        journal, spool = Journal(database), Spool(database)
+        plane = ControlPlane(identity, state.key(), clock, on_keys=self._on_keys)
+        supervisor = Supervisor(
+            Surroundings(
+                journal=journal,
+                control_plane=plane,
+                store=Store(state.store, plane.download, limit_bytes=_store_limit(state)),
+                workloads=state.workloads,
+                environments=state.environments,
+                url=identity.url,
+                lifeline=self._lifeline,
+                on_news=lambda: link.wake(),
+            )
+        )
+        self._orders = Orders(
+            identity.node, verification_keys(identity.signing_keys), clock, supervisor
+        )
+        pull = Pull(plane, self._orders)
+        hardware = await asyncio.to_thread(Hardware, state, self._options.simulated_gpus, identity)
+        link = Link(
+            identity.url,
+            plane,
+            clock,
+            spool,
+            supervisor,
+            hello=lambda: _hello(hardware),
+            on_look=pull.look,
+        )
+        sampler = self._sampler(hardware, link, spool)
+        await supervisor.recover()
+        sampler.start()
+        parts = [link.run(), _keep_positions(supervisor)]
+        if self._options.use_pull:
+            parts.append(pull.run())
+        if self._options.use_broker and identity.broker is not None:
+            letterbox = Letterbox(identity.node, identity.broker, self._orders.take)
+            parts.append(letterbox.run())
+        tasks = [asyncio.create_task(part) for part in parts]
+        log.info("agent of node %s is at work", identity.name)
+        try:
+            await self._until_the_end(tasks)
+            if self._interrupts:
+                log.info("the installation stops: ending every workload")
+                await supervisor.interrupt(patience_seconds=PATIENCE_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await supervisor.close()
+            await asyncio.to_thread(sampler.stop)
+            await plane.close()
+            database.close()
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, self._stops_workloads)
+
+    def _end(self, interrupts: bool) -> None:
+        self._interrupts = self._interrupts or interrupts
+        self._ending.set()
+
+    async def _until_the_end(self, tasks: "list[asyncio.Task[None]]") -> None:
+        """Until it is told to end, or one of its parts fails: then the whole agent starts anew."""
+        ending = asyncio.create_task(self._ending.wait())
+        watch = asyncio.create_task(self._watch_lifeline())
+        try:
+            done, _ = await asyncio.wait({ending, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+            watch.cancel()
+        for task in done - {ending}:
+            task.result()
+
+    async def _watch_lifeline(self) -> None:
+        if self._lifeline is not None:
+            os.set_inheritable(self._lifeline, False)
+            await until_readable(self._lifeline)
+            log.info("the lifeline is cut: the installation is gone")
+            self._end(True)
+
+    def _on_keys(self, keys: dict[str, str]) -> None:
+        """The control plane, asked by its name, tells of new signing keys."""
+        if keys != self._identity.signing_keys:
+            self._identity = Identity(
+                node=self._identity.node,
+                name=self._identity.name,
+                url=self._identity.url,
+                signing_keys=keys,
+                broker=self._identity.broker,
+            )
+            self._state.keep_identity(self._identity)
+            self._orders.keys = verification_keys(keys)
+
+    def _sampler(self, hardware: Hardware, link: Link, spool: Spool) -> Sampler:
+        loop = asyncio.get_running_loop()
+
+        def on_live(live: Live) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody watches any more
+                loop.call_soon_threadsafe(link.show, live)
+
+        def on_block(block: PackedBlock) -> None:
+            spool.add_block(block.start, block.data)
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(link.wake)
+
+        return Sampler(
+            host.Host(self._state.folder), hardware.devices, on_live=on_live, on_block=on_block
+        )
+
+
+def _hello(hardware: Hardware) -> Hello:
+    return Hello(
+        protocol_version=PROTOCOL_VERSION,
+        agent_version=agents.__version__,
+        boot_id=host.boot_id(),
+        sent_at=time.time(),
+        inventory=hardware.inventory(),
+    )
+
+
+def _store_limit(state: State) -> int:
+    return max(LEAST_STORE_BYTES, int(shutil.disk_usage(state.folder).total * STORE_SHARE))
+
+
+async def _keep_positions(supervisor: Supervisor) -> None:
+    while True:
+        await asyncio.sleep(KEEP_POSITIONS_SECONDS)
+        await asyncio.to_thread(supervisor.keep_positions)

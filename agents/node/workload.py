@@ -1,0 +1,455 @@
+"""One workload on this node, from the order to the last acknowledgement."""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from agents.node import failures, outputs, shim, workspace
+from agents.node.client import ControlPlane, Refused, TicketRefused, until_answered
+from agents.node.failures import Exit, Failed
+from agents.node.journal import Claim, Journal
+from agents.node.processes import end_strays, gone
+from agents.node.store import Corrupt, Store
+from agents.node.tails import LogTail, MetricsTail
+from agents.node.workspace import Process, Workspace
+from agents.protocol.base import Reason
+from agents.protocol.link import WorkloadReport
+from agents.protocol.rest import OutputFinished, OutputRequest, StartAnswer, StartRequest
+from agents.protocol.specs import FileRef, ScriptSpec, WorkloadSpec, decode_spec, sha256_of
+from agents.protocol.workloads import Cause, WorkloadState
+
+log = logging.getLogger(__name__)
+
+SHIM = Path(shim.__file__)
+RUNNER = Path(__file__).parents[1] / "runners" / "__main__.py"
+ASK_AGAIN_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 0.05
+FETCH_TRIES = 3
+
+T = TypeVar("T")
+
+
+class LetGo(Exception):
+    """The workload is not this node's, or no longer."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every workload on this node shares."""
+
+    journal: Journal
+    control_plane: ControlPlane
+    store: Store
+    workloads: Path
+    environments: Path
+    url: str
+    lifeline: int | None
+    on_news: Callable[[], None]  # there is something new to send
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody wants it to end."""
+
+    cause: Cause
+    grace_seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, for good."""
+
+    state: WorkloadState
+    reason: Reason | None = None
+    cause: Cause | None = None
+    outputs: tuple[FileRef, ...] = ()
+
+
+STOPPED = Outcome(WorkloadState.STOPPED, Reason(code="stopped"), Cause.STOPPED)
+
+
+class Workload:
+    """Takes one claim as far as it can go, from wherever the last agent left it."""
+
+    def __init__(self, claim: Claim, around: Surroundings) -> None:
+        self.claim = claim
+        self.state = claim.state
+        self.log, self.metrics = _tails(claim, around)
+        self._around = around
+        self._workspace = Workspace(around.workloads / str(claim.workload))
+        self._shim: Process | None = None  # while it runs
+        self._child: subprocess.Popen[bytes] | None = None  # the same, if it is ours to bury
+        self._asked: Asked | None = None
+        self._stop_asked = asyncio.Event()
+        self._stored = asyncio.Event()  # something more of it is stored on the other side
+        if claim.stop_grace_seconds is not None:
+            self._asked = Asked(Cause.STOPPED, claim.stop_grace_seconds)
+            self._stop_asked.set()
+
+    @property
+    def id(self) -> UUID:
+        return self.claim.workload
+
+    async def stop(self, asked: Asked) -> None:
+        """Ask for its end. Asked again, it gets only shorter, and the first cause stays."""
+        self._asked = Asked(self._asked.cause if self._asked else asked.cause, asked.grace_seconds)
+        self._stop_asked.set()
+        if self._shim is not None:
+            await self._pass_on(self._shim, self._asked)
+
+    def on_stored(self) -> None:
+        """Something of this node was acknowledged, perhaps of this workload."""
+        self._stored.set()
+
+    async def live(self) -> None:
+        """Until there is nothing left to do or say for it. Cancelled, it leaves a payload be."""
+        try:
+            if not self.state.is_final:
+                await self._run()
+            while await self._in_thread(self._around.journal.has_reports, self.claim):
+                await self._next_stored()
+        except LetGo:
+            await self._end_payload()
+        await self._settle()
+
+    async def abandon(self) -> None:
+        """Somebody else has it by now: end it here, and say nothing more."""
+        await self._end_payload()
+        await self._settle()
+
+    async def _run(self) -> None:
+        if self._workspace.started() is None:
+            try:
+                ready = await self._unless_stopped(self._prepare())
+                if ready is None:
+                    await self._report_outcome(self._stopped_before_start())
+                    return
+                await self._spawn(*ready)
+            except Failed as failed:
+                await self._report_outcome(_failure(failed))
+                return
+        ended, at = await self._follow()
+        await self._finish(ended, at)
+
+    async def _settle(self) -> None:
+        await self._in_thread(self._around.journal.settle, self.claim)
+        await asyncio.to_thread(self._workspace.remove)
+
+    # --- beginning --------------------------------------------------------------------------------
+
+    async def _prepare(self) -> tuple[WorkloadSpec, StartAnswer]:
+        """Everything before a process: what it is, the yes, and its inputs."""
+        if self.state not in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
+            raise Failed("workspace_lost")
+        body = await self._ask(lambda: self._around.control_plane.spec(self.id), "spec")
+        if sha256_of(body) != self.claim.spec_sha256:
+            raise Failed("spec_altered")
+        spec = decode_spec(body)
+        answer = await self._approval()
+        await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
+        self.state = WorkloadState.STARTING
+        with self._around.store.pinned(ticket.digest for ticket in answer.tickets):
+            try:
+                await asyncio.to_thread(self._workspace.create)
+                for item in spec.inputs:
+                    for file in item.files:
+                        await self._fetch(file, self._workspace.fetched / item.name, answer)
+                if isinstance(spec.payload, ScriptSpec):
+                    await self._fetch(spec.payload.code, self._workspace.fetched_code, answer)
+                await asyncio.to_thread(self._around.store.shrink)
+            except OSError as error:
+                raise Failed("node_trouble", detail=str(error)) from error
+        return spec, answer
+
+    async def _approval(self) -> StartAnswer:
+        """The control plane's yes. The same nonce every time: a lost answer is asked for again."""
+        request = StartRequest(fence=self.claim.fence, nonce=self.claim.nonce)
+        while True:
+            answer: StartAnswer = await self._ask(
+                lambda: self._around.control_plane.start(self.id, request), "start"
+            )
+            if answer.answer == "yes":
+                return answer
+            if answer.answer == "no":
+                log.info("workload %s is not to start: %s", self.id, answer.reason)
+                raise LetGo
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+    async def _fetch(self, file: FileRef, folder: Path, answer: StartAnswer) -> None:
+        """A file that the spec names, where the runner looks for it."""
+        target = Path(os.path.normpath(folder / file.path))
+        if folder not in target.parents:
+            raise Failed("input_path_unusable", path=file.path)
+        for attempt in range(1, FETCH_TRIES + 1):
+            ticket = next((t for t in answer.tickets if t.digest == file.digest), None)
+            if ticket is None:
+                raise Failed("input_without_ticket", path=file.path)
+            try:
+                await until_answered(
+                    partial(self._around.store.ensure, ticket),
+                    f"workload {self.id}: input {file.path}",
+                )
+                break
+            except (Corrupt, TicketRefused) as error:
+                log.warning("workload %s: input %s: %s", self.id, file.path, error)
+                if attempt == FETCH_TRIES:
+                    raise Failed("input_unobtainable", path=file.path) from error
+                answer = await self._approval()  # with tickets that hold longer
+        await asyncio.to_thread(self._around.store.place, file.digest, target)
+
+    async def _spawn(self, spec: WorkloadSpec, answer: StartAnswer) -> None:
+        """Start the shim and wait until it has written down that the payload may go."""
+        heard, told = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._child = await asyncio.to_thread(self._start_shim, spec, answer, told)
+        except OSError as error:
+            os.close(heard)
+            raise Failed("node_trouble", detail=str(error)) from error
+        finally:
+            os.close(told)
+        await until_readable(heard)
+        os.close(heard)
+        if self._workspace.started() is not None:
+            return
+        if await asyncio.to_thread(self._child.wait) == shim.RAN_BEFORE:
+            # the shim of an agent that died at this very point is slower than we were
+            while self._workspace.started() is None and self._workspace.is_locked():
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        if self._workspace.started() is None:
+            raise Failed("node_trouble", detail=self._workspace.shim_said())
+
+    def _start_shim(
+        self, spec: WorkloadSpec, answer: StartAnswer, told: int
+    ) -> "subprocess.Popen[bytes]":
+        here = self._workspace
+        env = workspace.environment(here, spec, answer, url=self._around.url)
+        here.write(
+            "order.json",
+            workspace.order(here, spec, environments=self._around.environments, env=env),
+        )
+        here.write(
+            "spec.json",
+            {
+                "argv": [sys.executable, "-I", str(RUNNER), str(here.folder)],
+                "env": env,
+                "cwd": str(here.work),
+                "grace_seconds": spec.grace_seconds,
+                "max_log_bytes": spec.max_log_bytes,
+            },
+        )
+        inherited = {"started": told}
+        if self._around.lifeline is not None:
+            inherited["lifeline"] = self._around.lifeline
+        with here.shim_log.open("ab") as said:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-I", str(SHIM), str(here.folder)),
+                    *(f"{name}={file}" for name, file in inherited.items()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env={"PATH": workspace.PATH, "LANG": "C.UTF-8"},
+                cwd="/",
+                pass_fds=list(inherited.values()),
+                start_new_session=True,
+            )
+
+    # --- following --------------------------------------------------------------------------------
+
+    async def _follow(self) -> tuple[Exit | Failed, float]:
+        """Until the shim is gone; how the payload ended, and when."""
+        started = self._workspace.started()
+        assert started is not None
+        if self.state in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
+            await self._report(WorkloadState.RUNNING, at=started.at)
+        if started.is_alive():
+            self._shim = started.shim
+            if self._asked is not None:
+                await self._pass_on(started.shim, self._asked)
+            await self._gone(started.shim)
+        ended = self._workspace.exit()
+        if ended is not None:
+            return ended
+        await asyncio.to_thread(end_strays, self._workspace.metrics)
+        if started.boot_id != shim.boot_id():
+            return Failed("node_restarted", cause=Cause.NODE_LOST), time.time()
+        return Failed("supervisor_lost", detail=self._workspace.shim_said()), time.time()
+
+    async def _gone(self, process: Process) -> None:
+        await gone(process)
+        self._shim = None
+        if self._child is not None:
+            await asyncio.to_thread(self._child.wait)
+
+    async def _pass_on(self, process: Process, asked: Asked) -> None:
+        """Leave word for the shim, and wake it."""
+        word = {"cause": asked.cause.value, "grace_seconds": asked.grace_seconds}
+        await asyncio.to_thread(self._workspace.write, "stop.json", word)
+        if process.is_alive():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
+
+    async def _end_payload(self) -> None:
+        """End whatever runs, with grace, and wait for it."""
+        started = self._workspace.started()
+        if started is not None and started.is_alive():
+            await self._pass_on(started.shim, self._asked or Asked(Cause.STOPPED, 10.0))
+            await self._gone(started.shim)
+
+    # --- finishing --------------------------------------------------------------------------------
+
+    async def _finish(self, ended: Exit | Failed, at: float) -> None:
+        """The process is gone: say so, send what it left, and only then how it ended."""
+        self.metrics.complete = True
+        log_bytes, metrics_bytes = self.log.size(), self.metrics.size()
+        final: dict[str, Any] = {"log_bytes": log_bytes, "metrics_bytes": metrics_bytes}
+        if isinstance(ended, Exit):
+            final |= {
+                "exit_code": ended.exit_code,
+                "dropped_log_bytes": ended.dropped_log_bytes,
+            }
+        if self.state is not WorkloadState.FINISHING:
+            await self._report(WorkloadState.FINISHING, at=at, **final)
+        outcome = await self._outcome(ended)
+        while self.log.acknowledged < log_bytes or self.metrics.acknowledged < metrics_bytes:
+            await self._next_stored()
+        await self._report_outcome(outcome, **final)
+
+    async def _outcome(self, ended: Exit | Failed) -> Outcome:
+        if isinstance(ended, Failed):
+            return _failure(ended)
+        if ended.stop_cause is Cause.STOPPED:
+            return STOPPED
+        tail = await asyncio.to_thread(self._workspace.log_tail)
+        wrong = failures.sort(ended, tail, self._workspace.failure())
+        if wrong is not None:
+            return _failure(wrong)
+        try:
+            kept = await self._unless_stopped(self._send_outputs())
+        except Failed as failed:
+            return _failure(failed)
+        return STOPPED if kept is None else Outcome(WorkloadState.SUCCEEDED, outputs=tuple(kept))
+
+    async def _send_outputs(self) -> list[FileRef]:
+        """Every file under DATAHALL_OUTPUTS, once it is stored on the other side."""
+        try:
+            found = await asyncio.to_thread(outputs.collect, self._workspace.outputs)
+        except OSError as error:
+            raise Failed("node_trouble", detail=str(error)) from error
+        for output in found:
+            await self._ask(partial(self._send, output), f"output {output.ref.path}")
+        return [output.ref for output in found]
+
+    async def _send(self, output: outputs.Output) -> None:
+        plane, fence, ref = self._around.control_plane, self.claim.fence, output.ref
+        request = OutputRequest(fence=fence, digest=ref.digest, size=ref.size)
+        answer = await plane.offer_output(self.id, request)
+        if not answer.stored:
+            await plane.upload(answer.upload_url, output.source, ref.size)
+            await plane.finish_output(self.id, OutputFinished(fence=fence, digest=ref.digest))
+
+    # --- saying -----------------------------------------------------------------------------------
+
+    def _stopped_before_start(self) -> Outcome:
+        if self._asked is not None and self._asked.cause is Cause.INTERRUPTED:
+            return _failure(Failed("installation_stopped", cause=Cause.INTERRUPTED))
+        return STOPPED
+
+    async def _report_outcome(self, outcome: Outcome, **final: Any) -> None:
+        await self._report(
+            outcome.state,
+            reason=outcome.reason,
+            cause=outcome.cause,
+            outputs=list(outcome.outputs),
+            **final,
+        )
+
+    async def _report(self, state: WorkloadState, *, at: float | None = None, **more: Any) -> None:
+        report = WorkloadReport(
+            seq=0,  # the journal gives it
+            workload=self.id,
+            fence=self.claim.fence,
+            state=state,
+            at=time.time() if at is None else at,
+            **more,
+        )
+        await self._in_thread(self._around.journal.move, report)
+        self.state = state
+        self._around.on_news()
+
+    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
+        """What is being written down gets written down, also when nobody waits for it any more."""
+        return await asyncio.shield(asyncio.to_thread(call, *args))
+
+    async def _next_stored(self) -> None:
+        await self._stored.wait()
+        self._stored.clear()
+
+    async def _ask(self, call: Callable[[], Any], what: str) -> Any:
+        """The control plane's answer. That the workload is not ours any more ends everything."""
+        try:
+            return await until_answered(call, f"workload {self.id}: {what}")
+        except Refused as refused:
+            if refused.lets_go:
+                log.info("workload %s is let go: %s", self.id, refused)
+                raise LetGo from refused
+            detail = refused.problem.detail or refused.problem.title
+            raise Failed("control_plane_refused", what=what, detail=detail) from refused
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The work's result, or None if a stop was asked for first; then it is given up."""
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stop_asked.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            stop.cancel()
+            await asyncio.gather(task, stop, return_exceptions=True)
+
+
+def _tails(claim: Claim, around: Surroundings) -> tuple[LogTail, MetricsTail]:
+    here = Workspace(around.workloads / str(claim.workload))
+    known = around.journal.position
+    return (
+        LogTail(
+            here.log,
+            claim.workload,
+            claim.fence,
+            acknowledged=known(claim.workload, LogTail.stream),
+        ),
+        MetricsTail(
+            here.metrics,
+            claim.workload,
+            claim.fence,
+            acknowledged=known(claim.workload, MetricsTail.stream),
+        ),
+    )
+
+
+def _failure(failed: Failed) -> Outcome:
+    return Outcome(WorkloadState.FAILED, failed.reason, failed.cause)
+
+
+async def until_readable(file: int) -> None:
+    """Until there is something in a pipe, or nobody left to write to it."""
+    readable = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(file, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(file)
