@@ -38,11 +38,11 @@ from apps.registry import services as registry
 T = TypeVar("T")
 
 
-class Unusable(DomainError):
+class Unusable(Exception):
     """What a run left cannot be what it has to be."""
 
     def __init__(self, reason: Reason, cause: Cause) -> None:
-        super().__init__()
+        super().__init__(reason.code, reason.params)
         self.reason = reason
         self.cause = cause
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from agents.protocol.base import Reason, Resources
-from agents.protocol.link import RunningWorkload, WorkloadReport, utc
+from agents.protocol.link import RunningWorkload, WorkloadReport
 from agents.protocol.rest import (
     GangPlace,
     OutputAnswer,
@@ -39,10 +39,12 @@ from apps.common import reasons
 from apps.common.actors import Actor
 from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
+from apps.common.jsonb import storable
 from apps.fleet import dispatch
 from apps.fleet import services as fleet
 from apps.fleet.models import Contact, Device, Node
 from apps.projects.models import Project
+from apps.telemetry import timing
 from apps.workloads import lifecycle, placement, selectors
 from apps.workloads.events import GangQueued, GangWaits, RoomFreed, WorkloadMoved
 from apps.workloads.models import Gang, Lease, Workload
@@ -51,6 +53,7 @@ log = logging.getLogger(__name__)
 
 RUN_TOKEN_LIFETIME = timedelta(days=30)  # revoked when the run ends; this is only the outer bound
 MISSED_HEARTBEATS = 6  # a minute of them: a report that is still on its way has long arrived
+INTEGER, BIG_INTEGER = 2**31 - 1, 2**63 - 1  # the largest that columns hold
 LISTED = (WorkloadState.STARTING, WorkloadState.RUNNING, WorkloadState.STOPPING)
 
 
@@ -66,6 +69,12 @@ class DemandTooLarge(DomainError):
 
 class StaleFence(DomainError):
     """The node speaks of a workload that is not, or no longer, its own."""
+
+
+class StartRequestRefused(DomainError):
+    """What a node says with its wish to start cannot be true."""
+
+    status = 422
 
 
 class PlacedElsewhere(DomainError):
@@ -289,6 +298,7 @@ def approve_start(
     Whoever asks first with a nonce is the only one that ever gets yes, as often as it asks. In a
     gang of several nobody gets yes until all have asked.
     """
+    _check_request(request)
     gang, workloads = _lock_of(workload_id)
     workload = next((w for w in workloads if w.id == workload_id), None)
     if gang is None or workload is None or workload.node_id != node_id:
@@ -320,6 +330,15 @@ def approve_start(
         case _:
             return _no("start_over")
     return _yes(gang, workload, workloads, at=at)
+
+
+def _check_request(request: StartRequest) -> None:
+    if not 0 < len(request.nonce) <= 64:
+        raise StartRequestRefused(field="nonce")
+    if len(request.fabric_address) > 255:
+        raise StartRequestRefused(field="fabric_address")
+    if not 0 <= (request.port or 0) < 2**16:
+        raise StartRequestRefused(field="port")
 
 
 def _ask(workload: Workload, request: StartRequest) -> None:
@@ -436,7 +455,8 @@ def _is_outdated(workload_id: UUID, fence: int) -> bool:
 def _happened(workload: Workload, report: WorkloadReport, at: datetime) -> datetime:
     """The node's time in the server's, never before what the server itself has seen."""
     assert workload.node is not None
-    told = utc(report.at) - timedelta(milliseconds=workload.node.clock_offset_ms)
+    skew = workload.node.clock_offset_ms / 1000
+    told = timing.server_time(report.at, skew=skew, now=at) or at
     earliest = workload.started_at or workload.assigned_at or at
     return min(at, max(told, earliest))
 
@@ -459,16 +479,24 @@ def _why_it_ended(
 def _facts(report: WorkloadReport) -> dict[str, Any]:
     """What a report adds to the row; what it leaves out stays."""
     facts: dict[str, Any] = {}
-    for name in ("exit_code", "log_bytes", "metrics_bytes"):
+    if report.exit_code is not None:
+        facts["exit_code"] = max(-INTEGER - 1, min(report.exit_code, INTEGER))
+    for name in ("log_bytes", "metrics_bytes"):
         if (value := getattr(report, name)) is not None:
-            facts[name] = value
+            facts[name] = _count(value)
     if report.dropped_log_bytes:
-        facts["dropped_log_bytes"] = report.dropped_log_bytes
+        facts["dropped_log_bytes"] = _count(report.dropped_log_bytes)
     if report.state is WorkloadState.SUCCEEDED:
         facts["outputs"] = [
-            {"path": file.path, "digest": file.digest, "size": file.size} for file in report.outputs
+            {"path": storable(file.path), "digest": storable(file.digest), "size": file.size}
+            for file in report.outputs
         ]
     return facts
+
+
+def _count(value: int) -> int:
+    """A node's number, within what a column holds."""
+    return max(0, min(value, BIG_INTEGER))
 
 
 def reconcile(*, node_id: UUID, running: Sequence[RunningWorkload], at: datetime) -> None:

@@ -161,6 +161,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStateEnum": "apps.jobs.models.JobState",
         "RunStateEnum": "apps.jobs.models.RunState",
+        "VersionStateEnum": "apps.datasets.models.VersionState",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
