@@ -76,7 +76,7 @@ class Outcome:
     outputs: tuple[FileRef, ...] = ()
 
 
-STOPPED = Outcome(WorkloadState.STOPPED, Reason(code="stopped"), Cause.STOPPED)
+STOPPED = Outcome(WorkloadState.STOPPED, cause=Cause.STOPPED)  # who asked knows why
 
 
 class Workload:
@@ -405,8 +405,8 @@ class Workload:
             if refused.lets_go:
                 log.info("workload %s is let go: %s", self.id, refused)
                 raise LetGo from refused
-            detail = refused.problem.detail or refused.problem.title
-            raise Failed("control_plane_refused", what=what, detail=detail) from refused
+            code = refused.problem.code or str(refused.status)
+            raise Failed("control_plane_refused", what=what, code=code) from refused
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """The work's result, or None if a stop was asked for first; then it is given up."""

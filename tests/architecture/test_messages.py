@@ -15,6 +15,7 @@ from apps.common.errors import DomainError
 from apps.common.messages import LANGUAGES, catalogue
 
 ROOT = Path(__file__).parents[2]
+BEARERS = {"Reason", "Failed", "Failure"}  # the last two are how agents say one
 FILES = sorted(ROOT.glob("apps/*/messages/en.json"))
 
 
@@ -31,10 +32,10 @@ def refusals() -> Iterator[type[DomainError]]:
 
 
 def reasons() -> Iterator[tuple[str, str]]:
-    """Every literal code of a `Reason(...)`, with where it stands."""
+    """Every literal code of a reason, or of what becomes one, with where it stands."""
     for path in sorted([*ROOT.glob("apps/**/*.py"), *ROOT.glob("agents/**/*.py")]):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and _name(node.func) == "Reason":
+            if isinstance(node, ast.Call) and _name(node.func) in BEARERS:
                 named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
                 for code in (*node.args[:1], *named):
                     if isinstance(code, ast.Constant):
