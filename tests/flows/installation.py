@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
+from controlplane.cli.embedded.service import dies_with_parent
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -35,16 +37,20 @@ class Up:
                 env={name: value for name, value in os.environ.items() if name != "DATAHALL_STATE"},
                 stdout=output,
                 stderr=output,
+                preexec_fn=dies_with_parent(signal.SIGTERM),
             )
 
     def wait_until_ready(self) -> dict[str, Any]:
-        """What the ready file says, as soon as it is there."""
-        file = self.state / "ready.json"
-        until(lambda: file.exists() or self.process.poll() is not None, START_SECONDS)
-        assert file.exists(), self.output.read_text()[-4000:]
-        ready: dict[str, Any] = json.loads(file.read_text())
-        assert ready["pid"] == self.process.pid
-        return ready
+        """What the ready file says, as soon as this run has written it."""
+        return until(self._ready, START_SECONDS)
+
+    def _ready(self) -> dict[str, Any] | None:
+        assert self.process.poll() is None, self.output.read_text()[-4000:]
+        try:
+            ready: dict[str, Any] = json.loads((self.state / "ready.json").read_text())
+        except FileNotFoundError:
+            return None
+        return ready if ready["pid"] == self.process.pid else None
 
     def service(self, words: str) -> psutil.Process:
         """The one child whose command line has these words."""

@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -101,44 +101,53 @@ class TestRunning:
         assert all(running.service(words) for words in SERVICES.values())
 
 
+@pytest.fixture
+def start() -> Iterator[Callable[[Path, int], Up]]:
+    """Starters that are ended with the test, whatever happens in it."""
+    started: list[Up] = []
+
+    def begin(state: Path, port: int) -> Up:
+        started.append(Up(state, port))
+        return started[-1]
+
+    yield begin
+    for up in started:
+        up.stop(signal.SIGKILL)
+        until(lambda up=up: not up.left())
+
+
 class TestStopping:
-    def test_keeps_its_data_and_leaves_nothing_behind(self, tmp_path):
+    def test_keeps_its_data_and_leaves_nothing_behind(self, start, tmp_path):
         state, port = tmp_path / "state", free_port()
-        first = Up(state, port)
-        try:
-            ready = first.wait_until_ready()
-            with api(ready) as client:
-                assert client.post("/projects", json={"name": "Kept"}).status_code == 201
-                (node,) = client.get("/nodes").json()["results"]
-            assert first.stop(signal.SIGINT) == 0
-            assert first.left() == []
-            assert not (state / "ready.json").exists()
+        first = start(state, port)
+        told = first.wait_until_ready()
+        with api(told) as client:
+            made = client.post("/projects", json={"slug": "kept", "name": "Kept"})
+            assert made.status_code == 201
+            (node,) = client.get("/nodes").json()["results"]
+        assert first.stop(signal.SIGINT) == 0
+        assert first.left() == []
+        assert not (state / "ready.json").exists()
 
-            # and once more, this time without a chance to tidy up
-            second = Up(state, port)
-            again = second.wait_until_ready()
-            assert again["token"] == ready["token"]
-            with api(again) as client:
-                assert "Kept" in [
-                    each["name"] for each in client.get("/projects").json()["results"]
-                ]
-                assert [each["id"] for each in client.get("/nodes").json()["results"]] == [
-                    node["id"]
-                ]
-            second.stop(signal.SIGKILL)
-            until(lambda: second.left() == [])
+        # and once more, this time without a chance to tidy up
+        second = start(state, port)
+        again = second.wait_until_ready()
+        assert again["token"] == told["token"]
+        with api(again) as client:
+            assert client.get("/projects/kept").json()["name"] == "Kept"
+            (same,) = client.get("/nodes").json()["results"]
+            assert same["id"] == node["id"]
+        second.stop(signal.SIGKILL)
+        until(lambda: second.left() == [])
 
-            third = Up(state, port)
-            third.wait_until_ready()
-            assert third.stop(signal.SIGTERM) == 0
-            assert third.left() == []
-        finally:
-            for up in (first, second, third):
-                up.stop(signal.SIGKILL)
+        third = start(state, port)
+        third.wait_until_ready()
+        assert third.stop(signal.SIGTERM) == 0
+        assert third.left() == []
 
-    def test_stops_while_it_is_still_starting(self, tmp_path):
-        up = Up(tmp_path / "state", free_port())
-        until(lambda: "migrate" in up.output.read_text())
+    def test_stops_while_it_is_still_starting(self, start, tmp_path):
+        up = start(tmp_path / "state", free_port())
+        until(lambda: "postgres is up" in up.output.read_text())
 
         assert up.stop() == 0
         assert up.left() == []

@@ -24,7 +24,7 @@ from controlplane.cli.embedded.valkey import Valkey
 CODE = Path(controlplane.__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8480
-PORT_WAIT_SECONDS = 10.0  # for a predecessor that was killed to let go of its ports
+PORT_WAIT_SECONDS = 5.0  # for a predecessor that was killed to let go of its ports
 
 
 @dataclass(frozen=True, kw_only=True)

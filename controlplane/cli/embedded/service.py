@@ -37,21 +37,27 @@ class Service:
 
     def entering(self) -> Callable[[], None]:
         """What the child does between fork and exec."""
-        parent = os.getpid()
+        die = dies_with_parent(self.death_signal)
 
         def enter() -> None:
             if self.become is not None:
                 self.become()
-            # after a change of user, which would clear it
-            if hasattr(_libc, "prctl"):
-                _libc.prctl(PR_SET_PDEATHSIG, int(self.death_signal), 0, 0, 0)
-                if os.getppid() not in (
-                    parent,
-                    0,
-                ):  # we died before the kernel was told; 0: other pid namespace
-                    os._exit(1)
+            die()  # after a change of user, which would clear it
 
         return enter
+
+
+def dies_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
+    """A step for a child: be sent this signal when the parent ends, however it ends (Linux)."""
+    parent = os.getpid()
+
+    def enter() -> None:
+        if hasattr(_libc, "prctl"):
+            _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+            if os.getppid() != parent:  # it ended before the kernel was told
+                os._exit(1)
+
+    return enter
 
 
 @contextmanager
