@@ -1,3 +1,4 @@
+import json
 import time
 
 import pytest
@@ -5,8 +6,8 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.common import guards, messages
-from apps.common.api import rendered
-from apps.common.errors import DomainError
+from apps.common.api import problem, rendered
+from apps.common.errors import DomainError, FieldRefusal, InputRefused
 from apps.common.ids import uuid7
 from tests import make
 
@@ -50,6 +51,31 @@ class TestRender:
         why = {"code": "late", "params": {"who": "the bus", "why": "rain"}}
 
         assert messages.render("twice", {"first": why}, "en") == "the bus is late: it rains.; again"
+
+
+class TestProblem:
+    def test_renders_a_refusal_of_several_fields(self, rf) -> None:
+        refused = InputRefused(
+            [
+                FieldRefusal("to", "user_unknown", {"username": "ada"}),
+                FieldRefusal("by", "late", {}),
+            ]
+        )
+
+        answer = problem(refused, {"request": rf.get("/")})
+
+        assert answer.status_code == 422
+        assert json.loads(answer.content)["errors"] == [
+            {
+                "field": "to",
+                "code": "user_unknown",
+                "detail": "There is nobody named ada. An operator can add people.",
+            },
+            {"field": "by", "code": "late", "detail": "late"},
+        ]
+
+    def test_leaves_what_it_does_not_know_to_django(self, rf) -> None:
+        assert problem(ZeroDivisionError(), {"request": rf.get("/")}) is None
 
 
 class TestRendered:
