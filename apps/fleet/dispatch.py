@@ -27,6 +27,7 @@ BATCH = 100
 RENEW_BEFORE = timedelta(seconds=60)  # an order is never without an envelope that holds
 CLAIM = timedelta(seconds=60)  # longer than a broker that hangs can hold up a batch
 REST = timedelta(seconds=3)  # after the broker has failed
+PATIENCE = {"max_retries": 0, "socket_timeout": 5, "socket_connect_timeout": 5}
 
 
 # what services say, in their own transaction
@@ -117,18 +118,24 @@ def publish_orders(*, at: datetime) -> int:
     if not selectors.has_broker():
         return 0
     orders = _claim(at)
+    if not orders:
+        return 0
     sent = 0
     try:
-        for order in orders:
-            current_app.send_task(
-                TASK_NAME,
-                args=[order.envelope],
-                queue=queue_of(order.node_id),
-                retry=False,
-                ignore_result=True,
-            )
-            Outbox.objects.filter(pk=order.pk, envelope=order.envelope).update(published_at=at)
-            sent += 1
+        # a connection of this batch's own, tried once: the next sweep is the retry
+        with current_app.connection_for_write(transport_options=PATIENCE) as broker:
+            for order in orders:
+                current_app.send_task(
+                    TASK_NAME,
+                    args=[order.envelope],
+                    queue=queue_of(order.node_id),
+                    connection=broker,
+                    retry=False,
+                    ignore_result=True,
+                )
+                signed = Outbox.objects.filter(pk=order.pk, envelope=order.envelope)
+                signed.update(published_at=at)
+                sent += 1
     except OperationalError as error:
         log.warning("the broker takes no orders, nodes pull them meanwhile: %s", error)
     finally:

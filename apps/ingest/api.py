@@ -15,13 +15,16 @@ from agents.protocol.rest import (
     ChallengeRequest,
     Desired,
     JoinRequest,
+    OutputFinished,
+    OutputRequest,
+    StartRequest,
     TokenRequest,
 )
 from apps.common.errors import DomainError
 from apps.fleet import selectors as orders
 from apps.fleet import services as fleet
 from apps.ingest.authentication import NodeAuthentication, node_of
-from apps.workloads import selectors
+from apps.workloads import selectors, services
 
 MOST_BYTES = 256 * 1024  # of a body; bytes of artifacts have a door of their own
 
@@ -81,6 +84,41 @@ class SpecView(NodeView):
         # the exact bytes that the order was signed over: nothing may encode them anew
         body = selectors.spec_bytes(workload_id, node_of(request).id)
         return HttpResponse(body, content_type="application/json")
+
+
+class StartView(NodeView):
+    def post(self, request: Request, workload_id: UUID) -> HttpResponse:
+        answer = services.approve_start(
+            workload_id=workload_id,
+            node_id=node_of(request).id,
+            request=_read(request, StartRequest),
+            at=timezone.now(),
+        )
+        return _say(answer)
+
+
+class OutputsView(NodeView):
+    def post(self, request: Request, workload_id: UUID) -> HttpResponse:
+        answer = services.request_output(
+            workload_id=workload_id,
+            node_id=node_of(request).id,
+            request=_read(request, OutputRequest),
+            at=timezone.now(),
+        )
+        return _say(answer)
+
+
+class OutputFinishedView(NodeView):
+    def post(self, request: Request, workload_id: UUID) -> HttpResponse:
+        finished = _read(request, OutputFinished)
+        services.finish_output(
+            workload_id=workload_id,
+            node_id=node_of(request).id,
+            digest=finished.digest,
+            fence=finished.fence,
+            at=timezone.now(),
+        )
+        return HttpResponse(status=204)
 
 
 def _read(request: Request, kind: type[M]) -> M:

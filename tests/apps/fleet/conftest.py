@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 from celery import Celery
 
+from apps.fleet import dispatch
 from controlplane import celery as control
 from tests.apps.fleet.brokers import Broker
 
@@ -24,13 +25,13 @@ def broker(tmp_path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def publisher(broker: Broker, settings) -> Iterator[Celery]:
+def publisher(broker: Broker, settings, monkeypatch) -> Iterator[Celery]:
     """The control plane's Celery app, pointed at the test's own broker, with short patience."""
+    monkeypatch.setitem(dispatch.PATIENCE, "socket_timeout", 0.5)
     settings.NODE_BROKER_URL = broker.node_url
     before = control.app
     app = Celery("control", broker=broker.url, set_as_current=False)
     app.conf.task_ignore_result = True
-    app.conf.broker_transport_options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
     app.set_current()
     app.set_default()
     yield app

@@ -15,16 +15,24 @@ from agents.protocol.rest import (
     ChallengeRequest,
     Desired,
     JoinAnswer,
+    OutputAnswer,
+    OutputFinished,
+    OutputRequest,
     Problem,
+    StartAnswer,
     TokenAnswer,
 )
+from agents.protocol.specs import sha256_of
 from apps.accounts import services as accounts
 from apps.accounts.scopes import Scope
 from apps.common.actors import SYSTEM
 from apps.fleet import services as fleet
 from apps.fleet.models import Node, Outbox
+from apps.workloads import scheduling
+from apps.workloads.models import Workload
 from tests import make
 from tests.apps.fleet.hosts import Host
+from tests.apps.workloads import make as make_workloads
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +49,9 @@ class Doors:
         return self.http.post(
             f"/agent/v1/{path}", raw, content_type="application/json", headers=self.headers
         )
+
+    def ask(self, method: str, path: str) -> Any:
+        return self.get(path) if method == "get" else self.post(path, b"{}")
 
     def get(self, path: str) -> Any:
         return self.http.get(f"/agent/v1/{path}", headers=self.headers)
@@ -111,19 +122,26 @@ class TestTheWayIn:
         assert doors.post("challenge", ChallengeRequest(node=uuid4())).status_code == 200
 
 
-NODES_ONLY = ["desired", f"workloads/{uuid4()}/spec"]
+WORKLOAD = uuid4()
+NODES_ONLY = [
+    ("get", "desired"),
+    ("get", f"workloads/{WORKLOAD}/spec"),
+    ("post", f"workloads/{WORKLOAD}/start"),
+    ("post", f"workloads/{WORKLOAD}/outputs"),
+    ("post", f"workloads/{WORKLOAD}/outputs/finish"),
+]
 
 
 class TestBearer:
-    @pytest.mark.parametrize("path", NODES_ONLY)
-    def test_is_needed(self, doors: Doors, path: str) -> None:
-        answer = doors.get(path)
+    @pytest.mark.parametrize(("method", "path"), NODES_ONLY)
+    def test_is_needed(self, doors: Doors, method: str, path: str) -> None:
+        answer = doors.ask(method, path)
 
         problem(answer, 401, "node_bearer_refused")
         assert answer["WWW-Authenticate"].startswith("Bearer")
 
-    @pytest.mark.parametrize("path", NODES_ONLY)
-    def test_of_a_person_opens_nothing(self, doors: Doors, path: str) -> None:
+    @pytest.mark.parametrize(("method", "path"), NODES_ONLY)
+    def test_of_a_person_opens_nothing(self, doors: Doors, method: str, path: str) -> None:
         _, doors.bearer = accounts.create_token(
             user=make.user(is_operator=True),
             name="all",
@@ -133,7 +151,7 @@ class TestBearer:
             at=timezone.now(),
         )
 
-        problem(doors.get(path), 401, "node_bearer_refused")
+        problem(doors.ask(method, path), 401, "node_bearer_refused")
 
     def test_of_a_session_opens_nothing(self, doors: Doors) -> None:
         doors.http.force_login(make.user(is_operator=True))
@@ -175,6 +193,90 @@ class TestSpec:
         doors.sign_in(host, doors.joined(host).node)
 
         problem(doors.get(f"workloads/{uuid4()}/spec"), 404, "not_found")
+
+
+class TestAWorkloadsRoad:
+    """What a node asks between an order and its end."""
+
+    @pytest.fixture(autouse=True)
+    def store(self, settings, tmp_path) -> None:
+        settings.ARTIFACTS_DIR = tmp_path
+
+    @pytest.fixture
+    def workload(self, doors: Doors, host: Host) -> Workload:
+        """Assigned to the node that is signed in."""
+        node = doors.joined(host).node
+        doors.sign_in(host, node)
+        fleet.renew_contact(node_ids=[node], at=timezone.now())
+        gang = make_workloads.gang()
+        scheduling.schedule_waiting(at=timezone.now())
+        return gang.workloads.select_related("gang").get()
+
+    @staticmethod
+    def ask(doors: Doors, workload: Workload, **changes: Any) -> Any:
+        request = {"fence": workload.gang.fence, "nonce": "n", **changes}
+        return doors.post(f"workloads/{workload.id}/start", request)
+
+    def start(self, doors: Doors, workload: Workload) -> StartAnswer:
+        answer = self.ask(doors, workload)
+        assert answer.status_code == 200, answer.content
+        return msgspec.json.decode(answer.content, type=StartAnswer)
+
+    def test_begins_with_the_exact_bytes_of_the_spec(
+        self, doors: Doors, workload: Workload
+    ) -> None:
+        body = doors.get(f"workloads/{workload.id}/spec").content
+
+        assert sha256_of(body) == workload.spec_sha256
+
+    def test_goes_on_with_a_yes(self, doors: Doors, workload: Workload) -> None:
+        told = self.start(doors, workload)
+
+        assert told.answer == "yes"
+        assert told.run_token
+        assert told.project == workload.gang.project.slug
+
+    def test_is_not_another_nodes(self, doors: Doors, workload: Workload) -> None:
+        stranger = Host()
+        other = doors.joined(stranger).node
+        doors.sign_in(stranger, other)
+
+        assert doors.get(f"workloads/{workload.id}/spec").status_code == 404
+        assert self.start(doors, workload).answer == "no"
+
+    @pytest.mark.parametrize(
+        "odd",
+        [{"nonce": ""}, {"nonce": "n" * 65}, {"port": 0}, {"port": 2**40}, {"fence": 1.5}],
+        ids=repr,
+    )
+    def test_does_not_go_on_with_an_odd_request(
+        self, doors: Doors, workload: Workload, odd: dict[str, Any]
+    ) -> None:
+        problem(self.ask(doors, workload, **odd), 422, "message_refused")
+
+    def test_ends_with_outputs(self, doors: Doors, workload: Workload) -> None:
+        self.start(doors, workload)
+        data = b"weights"
+        digest = sha256_of(data)
+        wanted = OutputRequest(fence=workload.gang.fence, digest=digest, size=len(data))
+        answer = doors.post(f"workloads/{workload.id}/outputs", wanted)
+        assert answer.status_code == 200, answer.content
+        told = msgspec.json.decode(answer.content, type=OutputAnswer)
+        assert not told.stored
+        assert told.upload_url.startswith("/transfer/")
+
+        finished = OutputFinished(fence=workload.gang.fence, digest=digest)
+        path = f"workloads/{workload.id}/outputs/finish"
+        assert doors.post(path, finished).status_code >= 400  # nothing was sent yet
+
+        make.artifact(workload.gang.project, data)
+        assert doors.post(path, finished).status_code == 204
+
+    def test_of_a_stale_fence_brings_nothing_home(self, doors: Doors, workload: Workload) -> None:
+        self.start(doors, workload)
+        stale = OutputRequest(fence=workload.gang.fence - 1, digest="ab" * 32, size=1)
+
+        problem(doors.post(f"workloads/{workload.id}/outputs", stale), 409, "stale_fence")
 
 
 class TestBodies:
