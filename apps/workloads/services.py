@@ -34,10 +34,10 @@ from agents.protocol.workloads import FINAL, HOLDING, Cause, WorkloadState
 from apps.accounts import services as accounts
 from apps.artifacts import selectors as held
 from apps.artifacts import services as artifacts
-from apps.artifacts import tickets
+from apps.artifacts import storage, tickets
 from apps.common import reasons
 from apps.common.actors import Actor
-from apps.common.errors import DomainError, NotFound
+from apps.common.errors import DomainError
 from apps.common.events import publish
 from apps.common.jsonb import storable
 from apps.fleet import dispatch
@@ -54,7 +54,13 @@ log = logging.getLogger(__name__)
 RUN_TOKEN_LIFETIME = timedelta(days=30)  # revoked when the run ends; this is only the outer bound
 MISSED_HEARTBEATS = 6  # a minute of them: a report that is still on its way has long arrived
 INTEGER, BIG_INTEGER = 2**31 - 1, 2**63 - 1  # the largest that columns hold
-LISTED = (WorkloadState.STARTING, WorkloadState.RUNNING, WorkloadState.STOPPING)
+# a node lists what it was given leave to start until the last report of it is acknowledged
+LISTED = (
+    WorkloadState.STARTING,
+    WorkloadState.RUNNING,
+    WorkloadState.STOPPING,
+    WorkloadState.FINISHING,
+)
 
 
 class DemandTooLarge(DomainError):
@@ -75,6 +81,12 @@ class StartRequestRefused(DomainError):
     """What a node says with its wish to start cannot be true."""
 
     status = 422
+
+
+class OutputNotThere(DomainError):
+    """Not every byte of the output is here yet: the node is to offer it again."""
+
+    status = 503
 
 
 class PlacedElsewhere(DomainError):
@@ -438,7 +450,7 @@ def _apply_report(node_id: UUID, report: WorkloadReport, at: datetime) -> None:
             workload,
             last,
             at=happened,
-            reason=report.reason or _why_it_ended(workload, last, report),
+            reason=_why_it_ended(workload, last, report),
             cause=report.cause or (Cause.STOPPED if last is WorkloadState.STOPPED else None),
             **facts,
         )
@@ -464,9 +476,11 @@ def _happened(workload: Workload, report: WorkloadReport, at: datetime) -> datet
 def _why_it_ended(
     workload: Workload, state: WorkloadState, report: WorkloadReport
 ) -> Reason | None:
-    """The reason of an end for which the node gives none; one noted here before stays."""
-    if state is WorkloadState.SUCCEEDED or (state is WorkloadState.STOPPED and workload.reason):
-        return None
+    """The reason of an end. Who asked for a stop is known here; all else the node knows better."""
+    if state is WorkloadState.STOPPED and workload.reason:
+        return None  # it stays
+    if report.reason or state is WorkloadState.SUCCEEDED:
+        return report.reason
     match report.exit_code:
         case None:
             return Reason(code="ended_without_reason")
@@ -601,15 +615,14 @@ def finish_output(
     project = _project_of_live(workload_id, node_id, fence)
     if held.artifact(project, digest):
         return
-    upload = (
-        held.uploads_in(project)
-        .filter(holder=node_id, digest=digest)
-        .order_by("-created_at")
-        .first()
-    )
+    uploads = held.uploads_in(project).filter(holder=node_id, digest=digest)
+    upload = uploads.order_by("-created_at").first()
     if upload is None:
-        raise NotFound
-    artifacts.finish_upload(upload_id=upload.id, at=at)
+        raise OutputNotThere
+    try:
+        artifacts.finish_upload(upload_id=upload.id, at=at)
+    except (storage.UploadIncomplete, storage.UploadBusy) as refusal:
+        raise OutputNotThere from refusal
 
 
 def _project_of_live(workload_id: UUID, node_id: UUID, fence: int) -> Project:

@@ -192,6 +192,16 @@ class TestApproveStart:
         assert (yes.gang.rank, yes.gang.world_size) == (1, 2)
         assert (yes.gang.master_addr, yes.gang.master_port) == ("10.0.0.1", 29500)
 
+    @pytest.mark.parametrize(
+        "fields",
+        [{"nonce": ""}, {"nonce": "n" * 65}, {"fabric_address": "a" * 256}, {"port": 65536}],
+    )
+    def test_refuses_what_cannot_be(self, fields):
+        workload = placed()
+
+        with pytest.raises(services.StartRequestRefused):
+            ask(workload, **fields)
+
 
 class TestApplyReport:
     def test_moves_the_workload_and_says_so(self, published):
@@ -278,6 +288,38 @@ class TestApplyReport:
         workload = fresh(workload)
         assert (workload.state, workload.started_at) == ("succeeded", LATER)
         assert reserved(workload) == 0
+
+    def test_believes_no_time_that_cannot_be(self):
+        workload = started(S.STARTING)
+
+        for nonsense in (float("nan"), float("inf"), -1e30, 4e9):
+            report = WorkloadReport(
+                seq=1,
+                workload=workload.id,
+                fence=workload.gang.fence,
+                state=S.RUNNING,
+                at=nonsense,
+            )
+            services.apply_report(node_id=workload.node_id, report=report, at=LATER)
+
+        assert fresh(workload).started_at == LATER
+
+    def test_keeps_of_a_nodes_numbers_what_a_column_holds(self):
+        workload = started()
+
+        tell(
+            workload,
+            S.FAILED,
+            exit_code=2**40,
+            log_bytes=-1,
+            metrics_bytes=2**80,
+            reason=Reason(code="odd", params={"line": "a\0b", "share": float("nan")}),
+        )
+
+        workload = fresh(workload)
+        assert (workload.exit_code, workload.log_bytes) == (2**31 - 1, 0)
+        assert workload.metrics_bytes == 2**63 - 1
+        assert workload.reason["params"] == {"line": "a\ufffdb", "share": None}
 
     def test_keeps_the_reason_and_cause_the_node_gives(self):
         workload = started()
@@ -375,7 +417,7 @@ class TestStopGang:
         assert (order.op, order.fence, order.grace_seconds) == ("stop", workload.gang.fence, 10.0)
 
         tell(workload, S.FINISHING)
-        tell(workload, S.STOPPED)
+        tell(workload, S.STOPPED, reason=Reason(code="stopped"), cause=Cause.STOPPED)
 
         workload = fresh(workload)
         assert (workload.state, workload.reason["code"]) == ("stopped", "stopped_by")
@@ -438,6 +480,12 @@ class TestReconcile:
         self.beat(workload, self.listed(workload))
 
         assert self.beat(workload, times=6).state == S.RUNNING
+
+    @pytest.mark.parametrize("state", [S.STARTING, S.FINISHING])
+    def test_loses_what_was_forgotten_before_and_after_the_process_too(self, state):
+        workload = started(state)
+
+        assert self.beat(workload, times=7).state == S.LOST
 
     def test_does_not_lose_what_has_not_begun(self):
         workload = placed()
@@ -551,10 +599,23 @@ class TestOutputs:
             at=LATER,
         )
 
+    def test_are_not_taken_before_every_byte_is_there(self):
+        workload = started(S.FINISHING)
+        self.ask(workload)
+
+        with pytest.raises(services.OutputNotThere):
+            services.finish_output(
+                workload_id=workload.id,
+                node_id=workload.node_id,
+                digest="c" * 64,
+                fence=workload.gang.fence,
+                at=LATER,
+            )
+
     def test_are_not_taken_before_they_were_announced(self):
         workload = started(S.FINISHING)
 
-        with pytest.raises(NotFound):
+        with pytest.raises(services.OutputNotThere):
             services.finish_output(
                 workload_id=workload.id,
                 node_id=workload.node_id,
