@@ -10,6 +10,8 @@ from agents.protocol.base import Reason
 from agents.protocol.workloads import Cause
 
 MAX_LINE = 300
+MAX_CODE = 100
+MAX_PARAMS = 20
 TAIL_BYTES = 16 * 1024
 
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -43,8 +45,8 @@ def sort(ended: Exit, tail: bytes, failure: Mapping[str, Any] | None) -> Failed 
         return Failed("installation_stopped", cause=Cause.INTERRUPTED)
     if ended.exit_code == 0:
         return None
-    if failure is not None:
-        return _as_told(failure)
+    if told := _as_told(failure or {}):
+        return told
     text = tail.decode("utf-8", "replace")
     line = last_line(text)
     if DEVICE_MEMORY.search(text[-4096:]):
@@ -68,13 +70,14 @@ def last_line(text: str) -> str:
     return ""
 
 
-def _as_told(failure: Mapping[str, Any]) -> Failed:
-    """A runner's word, as far as it can be read: the file lies where a payload may write."""
+def _as_told(failure: Mapping[str, Any]) -> Failed | None:
+    """A runner's word, if it can be read: the file lies where a payload may write."""
     code, params, cause = failure.get("code"), failure.get("params"), failure.get("cause")
     if not isinstance(code, str) or cause not in set(Cause) or not isinstance(params, dict):
-        return Failed("exited", cause=Cause.USER_CODE, exit_code=1, line="")
-    failed = Failed(code[:100], cause=Cause(cause))
-    failed.reason = Reason(code=code[:100], params={k: _short(v) for k, v in params.items()})
+        return None
+    failed = Failed(code[:MAX_CODE], cause=Cause(cause))
+    shown = {name[:MAX_CODE]: _short(params[name]) for name in list(params)[:MAX_PARAMS]}
+    failed.reason = Reason(code=code[:MAX_CODE], params=shown)
     return failed
 
 

@@ -81,6 +81,7 @@ class Letterbox:
         worker = subprocess.Popen(
             [sys.executable, "-I", str(WORKER), str(theirs.fileno())],
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # it greets and takes its leave there; its log is on stderr
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             pass_fds=[theirs.fileno()],
             start_new_session=True,

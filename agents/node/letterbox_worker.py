@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -19,6 +20,7 @@ if __name__ == "__main__":  # -I keeps our own folder off the path, and everybod
 
 import msgspec
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.worker.strategy import default
 from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES, redis
@@ -44,7 +46,7 @@ class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]  # kombu's stubs lack it
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             log.exception("garbage thrown away")
             raise Empty from None
 
@@ -117,8 +119,9 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     access = msgspec.json.decode(sys.stdin.buffer.read(), type=Access)
     daemon = socket.socket(fileno=int(sys.argv[1]))
-    TRANSPORT_ALIASES["letterbox"] = f"{__name__}:Transport"
-    TRANSPORT_ALIASES["letterboxs"] = f"{__name__}:Transport"
+    TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
+    # being root matters to workers that take pickle
+    warnings.simplefilter("ignore", SecurityWarning)
     app = letterbox(access, daemon)
     app.Worker(
         pool="threads",

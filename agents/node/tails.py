@@ -131,23 +131,26 @@ def read_points(data: bytes, *, now: float) -> tuple[list[Point], int]:
 
 
 def _points_of(line: Any, now: float) -> list[Point]:
-    step = _whole(line.get("step", 0)) if isinstance(line, dict) else _refuse()
-    at = float(line.get("at") or now)
-    if not math.isfinite(at):
-        _refuse()
+    if not isinstance(line, dict):
+        raise ValueError("no object")
     values = line["metrics"] if "metrics" in line else {line["name"]: line["value"]}
+    if not isinstance(values, dict):
+        raise ValueError("no metrics")
+    step, at = _whole(line.get("step", 0)), float(line.get("at") or now)
+    if not math.isfinite(at):
+        raise ValueError("at no time")
     return [Point(_name(name), step, _number(value), at) for name, value in values.items()]
 
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not is_plain(name):
-        _refuse()
-    return str(name)
+        raise ValueError("no name")
+    return name
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or int(value) != value or abs(value) > MAX_STEP:
-        _refuse()
+        raise ValueError("no whole number")
     return int(value)
 
 
@@ -155,9 +158,5 @@ def _number(value: Any) -> float:
     if isinstance(value, str):
         return WORDS[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse()
+        raise ValueError("no number")
     return float(value)
-
-
-def _refuse() -> Any:
-    raise ValueError("not a metric line")
