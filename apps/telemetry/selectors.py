@@ -128,6 +128,7 @@ class NodeSeries:
     start: datetime
     step: int  # seconds
     series: dict[str, dict[str, list[float | None]]]  # "host" or device UUID -> field -> readings
+    gaps: list[Gap]  # what was sent, at whatever time, and could not be kept
 
 
 def series(node_id: UUID, since: datetime, until: datetime) -> NodeSeries:
@@ -152,9 +153,5 @@ def series(node_id: UUID, since: datetime, until: datetime) -> NodeSeries:
             device: {name: significant(values) for name, values in fields.items()}
             for device, fields in grid.result().items()
         },
+        gaps=list(Gap.objects.filter(node_id=node_id).order_by("reason")),
     )
-
-
-def gaps(node_id: UUID) -> list[Gap]:
-    """What was sent and could not be kept."""
-    return list(Gap.objects.filter(node_id=node_id).order_by("reason"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -25,13 +26,16 @@ LIVE_POINTS = 500  # in one message to a browser
 PARTITIONS_AHEAD = 2  # days
 
 
+T = TypeVar("T", LogChunk, MetricBatch, Block)
+
+
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Generic[T]):
     """Something a node sent, and how many seconds its clock is ahead of ours."""
 
     node_id: UUID
     skew: float
-    item: LogChunk | MetricBatch | Block
+    item: T
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,14 @@ class Stored:
 
 
 @transaction.atomic
-def append_logs(*, sent: Sequence[Sent], at: datetime) -> dict[UUID, Stored]:
+def append_logs(*, sent: Sequence[Sent[LogChunk]], at: datetime) -> dict[UUID, Stored]:
     """Append to logs what begins where they end; says where each of them ends now."""
-    chunks = [(entry, entry.item) for entry in sent if isinstance(entry.item, LogChunk)]
     rows: list[storage.LogRow] = []
     ahead: set[UUID] = set()
-    with storage.streams(Stream.LOG, {chunk.workload for _, chunk in chunks}) as positions:
+    with storage.streams(Stream.LOG, {entry.item.workload for entry in sent}) as positions:
         before = {id: position.offset for id, position in positions.items()}
-        for entry, chunk in chunks:
+        for entry in sent:
+            chunk = entry.item
             position = positions[chunk.workload]
             if chunk.offset > position.offset:
                 ahead.add(chunk.workload)
@@ -71,13 +75,13 @@ def append_logs(*, sent: Sequence[Sent], at: datetime) -> dict[UUID, Stored]:
 
 
 @transaction.atomic
-def append_points(*, sent: Sequence[Sent], at: datetime) -> dict[UUID, Stored]:
+def append_points(*, sent: Sequence[Sent[MetricBatch]], at: datetime) -> dict[UUID, Stored]:
     """Append metric points whose bytes begin where the stored ones end."""
-    batches = [(entry, entry.item) for entry in sent if isinstance(entry.item, MetricBatch)]
     rows: list[storage.PointRow] = []
     astray: set[UUID] = set()
-    with storage.streams(Stream.METRICS, {batch.workload for _, batch in batches}) as positions:
-        for entry, batch in batches:
+    with storage.streams(Stream.METRICS, {entry.item.workload for entry in sent}) as positions:
+        for entry in sent:
+            batch = entry.item
             position = positions[batch.workload]
             if batch.end <= position.offset:
                 continue
@@ -113,13 +117,11 @@ def skip(*, item: LogChunk | MetricBatch, at: datetime) -> Stored:
 
 
 @transaction.atomic
-def record_blocks(*, sent: Sequence[Sent], at: datetime) -> None:
+def record_blocks(*, sent: Sequence[Sent[Block]], at: datetime) -> None:
     """File sample blocks, as they are, by the time in their header; else count a gap."""
     rows: list[storage.BlockRow] = []
     gaps: defaultdict[tuple[UUID, str], int] = defaultdict(int)
     for entry in sent:
-        if not isinstance(entry.item, Block):
-            continue
         row = _filed(entry.node_id, entry.item, skew=entry.skew, at=at)
         if isinstance(row, str):
             gaps[entry.node_id, row] += 1

@@ -15,7 +15,7 @@ NODE = uuid7()
 NAN, INFINITY = math.nan, math.inf
 
 
-def chunk(workload: UUID, offset: int, data: bytes, *, at: datetime = NOON) -> Sent:
+def chunk(workload: UUID, offset: int, data: bytes, *, at: datetime = NOON) -> Sent[LogChunk]:
     item = LogChunk(workload=workload, fence=1, offset=offset, at=at.timestamp(), data=data)
     return Sent(NODE, 0.0, item)
 
@@ -27,7 +27,7 @@ def batch(
     *values: tuple[str, int, float],
     at: datetime = NOON,
     unreadable: int = 0,
-) -> Sent:
+) -> Sent[MetricBatch]:
     item = MetricBatch(
         workload=workload,
         fence=1,
@@ -47,6 +47,6 @@ def block(
     node: UUID = NODE,
     step: float = 1.0,
     skew: float = 0.0,
-) -> Sent:
+) -> Sent[Block]:
     data = blocks.pack(start.timestamp(), step, series)
     return Sent(node, skew, Block(seq=seq, start=start.timestamp(), data=data))
