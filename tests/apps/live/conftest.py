@@ -1,3 +1,4 @@
+import secrets
 import signal
 import subprocess
 import time
@@ -6,28 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.cli.embedded import Valkey, free_port, new_password
+from controlplane.cli.embedded.valkey import Valkey
+from tests.servers import free_port
 
 
 class OwnValkey:
     """A Valkey of the test's own, to be killed, frozen and started again."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = Valkey(folder, free_port(), new_password())
-        self._server.prepare()
-        self._log = (folder / "log").open("wb")
-        self.url = self._server.url
+        valkey = Valkey(
+            state=folder, port=free_port(), password=secrets.token_urlsafe(16), durable=False
+        )
+        valkey.prepare()
+        self.url = valkey.url
+        self._service = valkey.service()
         self.start()
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._server.command(durable=False),
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=self._server.enter(),
+            self._service.argv,
+            env=dict(self._service.env),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=self._service.entering(),
         )
+        assert self._service.ready
         until = time.monotonic() + 30
-        while not self._server.is_ready():
+        while not self._service.ready():
             assert time.monotonic() < until, "valkey did not start"
             time.sleep(0.02)
 
@@ -41,13 +47,9 @@ class OwnValkey:
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
-    def close(self) -> None:
-        self.kill()
-        self._log.close()
-
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[OwnValkey]:
     server = OwnValkey(tmp_path)
     yield server
-    server.close()
+    server.kill()

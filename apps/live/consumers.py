@@ -1,0 +1,94 @@
+"""The browsers' socket. A relay without opinions: see docs/subsystems/live.md."""
+
+from typing import Any
+
+import msgspec
+
+from apps.accounts.authentication import principal_of_bearer
+from apps.accounts.models import User
+from apps.accounts.principals import Principal
+from apps.common import hub
+from apps.common.sockets import Socket, bearer_of, in_thread
+from apps.live.topics import may_watch
+
+MAX_CHARACTERS = 4096  # of what a browser says at once
+MAX_TOPICS = 200
+
+TOO_LARGE = 1009
+UNREADABLE = 4400
+UNAUTHENTICATED = 4401
+
+
+class Wish(msgspec.Struct):
+    """All that a browser may say."""
+
+    watch: str | None = None
+    since: int | None = None
+    unwatch: str | None = None
+
+
+class LiveConsumer(Socket):
+    """One socket per tab or program. It names the topics it watches; the hub delivers."""
+
+    principal: Principal
+    inbox: hub.Inbox | None = None
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        principal = await self._authenticate()
+        await self.accept()
+        if principal is None:
+            await self.close(UNAUTHENTICATED)  # only after accepting can a browser read the code
+            return
+        self.principal = principal
+        self.inbox = hub.here().open(self._send_text)
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        if self.inbox is None:
+            return
+        text: str | None = message.get("text")
+        if text is not None and len(text) > MAX_CHARACTERS:
+            await self.close(TOO_LARGE)
+            return
+        match _read(text):
+            case Wish(watch=str(topic), since=since, unwatch=None):
+                await self._watch(self.inbox, topic, since)
+            case Wish(watch=None, since=None, unwatch=str(topic)):
+                self.inbox.unwatch(topic)
+            case _:
+                await self.close(UNREADABLE)
+
+    async def ended(self) -> None:
+        if self.inbox is not None:
+            await self.inbox.close()
+
+    async def _authenticate(self) -> Principal | None:
+        if (bearer := bearer_of(self.scope)) is not None:
+            principal: Principal | None = await in_thread(principal_of_bearer)(bearer)
+            return principal
+        user = self.scope.get("user")
+        return user if isinstance(user, User) else None
+
+    async def _watch(self, inbox: hub.Inbox, topic: str, since: int | None) -> None:
+        if topic not in inbox.topics and len(inbox.topics) >= MAX_TOPICS:
+            inbox.put(_refusal(topic, "too_many_topics", most=MAX_TOPICS))
+        elif await in_thread(may_watch)(self.principal, topic):
+            inbox.watch(topic, since)
+        else:
+            inbox.put(_refusal(topic, "not_found"))
+
+    async def _send_text(self, text: str) -> None:
+        await self.send({"type": "websocket.send", "text": text})
+
+
+def _read(text: str | None) -> Wish | None:
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=Wish)
+    except msgspec.DecodeError:
+        return None
+
+
+def _refusal(topic: str, code: str, **params: Any) -> str:
+    refusal = {"refused": topic[:100], "code": code, "params": params}
+    return msgspec.json.encode(refusal).decode()
