@@ -13,13 +13,16 @@ django = get_asgi_application()
 # only now, with Django set up, can anything that touches a model be imported
 from apps.artifacts import transfer  # noqa: E402
 from apps.common import hub  # noqa: E402
+from apps.common.limits import LimitBody  # noqa: E402
 from apps.ingest import routing as ingest  # noqa: E402
 from apps.ingest import writers  # noqa: E402
 from apps.live import routing as live  # noqa: E402
 
+requests = LimitBody(django)
+
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
-    await (transfer.application if scope["path"].startswith("/transfer/") else django)(
+    await (transfer.application if scope["path"].startswith("/transfer/") else requests)(
         scope, receive, send
     )
 

@@ -1,7 +1,5 @@
 """Every HTTP door: /api/v1 for people and programs, /agent/v1 for nodes, the console elsewhere."""
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
@@ -15,7 +13,6 @@ API_APPS = [
     "fleet",
     "artifacts",
     "telemetry",
-    "workloads",
     "datasets",
     "registry",
     "jobs",
@@ -25,17 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", api.health),
     path("readyz", api.ready),
     path("sign-in/<str:secret>", accounts.sign_in),
-    *(
-        path("api/v1/", include(f"apps.{app}.urls"))
-        for app in API_APPS
-        if find_spec(f"apps.{app}.urls")
-    ),
+    *(path("api/v1/", include(f"apps.{app}.urls")) for app in API_APPS),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-]
-if find_spec("apps.ingest.urls"):
-    urlpatterns.append(path("agent/v1/", include("apps.ingest.urls")))
-urlpatterns += [
+    path("agent/v1/", include("apps.ingest.urls")),
     re_path(r"^(?:api|agent|live|transfer|static)(?:/|$)", api.not_found),
     re_path(r"", console.index),
 ]
