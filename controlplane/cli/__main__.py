@@ -1,12 +1,27 @@
 """The `datahall` command: a client of the REST API, and the starter of an installation."""
 
+import errno
+from typing import Any
+
 import click
 
 from agents import __version__
 from controlplane.cli.commands import datasets, demo, jobs, login, models, nodes, projects, up
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands whose trouble with files is a sentence, like all other trouble."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # who read our output is gone: click ends quietly
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="datahall")
 def main() -> None:
     """Bring data, train models on your GPUs, and see every watt of it.

@@ -10,6 +10,7 @@ import click
 import httpx
 
 from controlplane.cli.config import Login, current_login
+from controlplane.cli.output import harmless
 
 TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.5
@@ -28,7 +29,7 @@ class Refused(click.ClickException):
         lines = [str(self.problem.get("detail") or self.problem.get("title"))]
         wrong = self.problem.get("errors") or []
         lines += [f"  {error.get('field')}: {error.get('detail')}" for error in wrong]
-        super().__init__("\n".join(lines))
+        super().__init__(harmless("\n".join(lines)))
 
 
 class Client:
@@ -46,7 +47,7 @@ class Client:
         return self._ask("GET", path, params=_given(params)).json()
 
     def text(self, path: str, **params: Any) -> str:
-        headers = {"Accept": "text/plain"}
+        headers = {"Accept": "*/*"}
         return self._ask("GET", path, params=_given(params), headers=headers).text
 
     def post(self, path: str, body: Any = None) -> Any:

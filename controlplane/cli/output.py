@@ -13,8 +13,15 @@ from rich.text import Text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-out = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False)
+UNSEEN_WIDTH = 1000  # what is written to a file or a pipe is not cut to a terminal's width
+
+out = Console(
+    highlight=False,
+    markup=False,
+    soft_wrap=True,
+    width=None if sys.stdout.isatty() else UNSEEN_WIDTH,
+)
+errors = Console(stderr=True, highlight=False, markup=False)
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 ESCAPES = re.compile(
@@ -49,8 +56,8 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
     """A table; ``empty`` is what to do when there is nothing yet."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column)
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)  # the first is its name
     for row in rows:
         table.add_row(*(Text(harmless(str(cell))) for cell in row))
     if table.row_count:

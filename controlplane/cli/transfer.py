@@ -15,16 +15,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from controlplane.cli import config
 from controlplane.cli.client import BUSY, Client, Refused
-from controlplane.cli.output import errors
+from controlplane.cli.output import errors, harmless
 
 CHUNK_BYTES = 8 * 1024 * 1024
 TRIES = 6
+FIRST_PAUSE_SECONDS = 1.0
 
 
 def upload(client: Client, path: Path, *, filename: str | None = None) -> str:
     """Send a file and give the finished upload's id; goes on where an earlier try broke off."""
     size = path.stat().st_size
-    with _progress(f"upload {path.name}", size) as advance:
+    with _progress(f"upload {harmless(path.name)}", size) as advance:
         digest = _digest_of(path)
         started = _resume(client, digest) or client.post(
             client.in_project("uploads"),
@@ -43,7 +44,7 @@ def download(client: Client, file: dict[str, Any], target: Path) -> None:
     """Fetch a listed file; it appears whole, with the right digest, or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
-    with _progress(f"download {file['path']}", file["size"]) as advance:
+    with _progress(f"download {harmless(file['path'])}", file["size"]) as advance:
         for attempt in _attempts():
             with attempt, partial.open("ab") as sink:
                 _receive(client, file["url"], sink, advance)
@@ -99,14 +100,29 @@ def _receive(client: Client, url: str, sink: Any, advance: Any) -> None:
             advance(sink.tell())
 
 
-def _attempts() -> Iterator[Any]:
+def _attempts() -> Iterator[contextlib.AbstractContextManager[None]]:
     """Contexts that swallow a broken connection, with growing pauses; the last one does not."""
-    for number in range(TRIES - 1):
+    for number in range(TRIES):
         if number:
-            time.sleep(2 ** (number - 1))
-        yield contextlib.suppress(httpx.TransportError)
-    time.sleep(2 ** (TRIES - 2))
-    yield contextlib.nullcontext()
+            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (number - 1))
+        yield _swallowing() if number < TRIES - 1 else _giving_up()
+
+
+@contextlib.contextmanager
+def _swallowing() -> Iterator[None]:
+    with contextlib.suppress(httpx.TransportError):
+        yield
+
+
+@contextlib.contextmanager
+def _giving_up() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise click.ClickException(
+            f"the connection broke {TRIES} times: {error}. Run the command again: it goes on "
+            "where it stopped"
+        ) from None
 
 
 def _digest_of(path: Path) -> str:
@@ -116,7 +132,7 @@ def _digest_of(path: Path) -> str:
 
 @contextlib.contextmanager
 def _progress(text: str, total: int) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn(), console=errors) as bars:
         task = bars.add_task(text, total=total)
         yield lambda completed: bars.update(task, completed=completed)

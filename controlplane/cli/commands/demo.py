@@ -71,7 +71,7 @@ def _train(client: Client, dataset: str) -> Any:
         "model": NAME,
     }
     job = client.post(client.in_project("jobs"), body)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors) as bars:
         task = bars.add_task("waiting for a node", total=1.0)
         while job["state"] not in jobs.ENDED:

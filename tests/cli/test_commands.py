@@ -1,0 +1,145 @@
+"""Commands as a person types them, against answers of the API."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from click.testing import CliRunner, Result
+
+from controlplane.cli import output
+from controlplane.cli.__main__ import main
+from controlplane.cli.commands import jobs
+from tests.cli.plane import Answer, Asked, plane
+
+
+def run(*words: str, url: str = "http://127.0.0.1:9") -> Result:
+    environment = {"DATAHALL_URL": url, "DATAHALL_TOKEN": "dh_token"}
+    return CliRunner().invoke(main, words, env=environment)
+
+
+class TestHarmless:
+    @pytest.mark.parametrize(
+        ("text", "left"),
+        [
+            ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+            ("\x1b]0;title\x07text", "text"),
+            ("\x1b]52;c;aGk=\x1b\\text", "text"),
+            ("\x1b[2J\x1b[1;1Htext", "text"),
+            ("\x1bP1$r\x1b\\text", "text"),
+            ("\x9b31mtext\x07\x08", "31mtext"),
+            ("tabs\tand\nlines", "tabs\tand\nlines"),
+        ],
+    )
+    def test_keeps_colours_and_nothing_else_that_steers_a_terminal(self, text, left):
+        assert output.harmless(text) == left
+
+
+class TestZipped:
+    def test_leaves_out_caches_and_what_is_hidden(self, tmp_path):
+        for name in ("main.py", "lib/part.py", "lib/__pycache__/part.pyc", ".git/config"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(name)
+
+        body = jobs.zipped(tmp_path)
+
+        assert zipfile.ZipFile(io.BytesIO(body)).namelist() == ["lib/part.py", "main.py"]
+        assert jobs.zipped(tmp_path) == body
+
+
+class TestOutput:
+    def test_prints_machine_output_alone_on_stdout(self):
+        node = {"name": "one"}
+        with plane(lambda asked: Answer(200, {"results": [node], "next": None})) as server:
+            result = run("nodes", "list", "--json", url=server.url)
+
+        assert json.loads(result.stdout) == [node]
+
+    def test_cuts_nothing_where_no_terminal_is(self):
+        project = {
+            "slug": "a" * 150,
+            "name": "[bold]A[/bold]",
+            "created_at": "2026-11-23T10:00:00Z",
+        }
+        with plane(lambda asked: Answer(200, {"results": [project], "next": None})) as server:
+            result = run("projects", "list", url=server.url)
+
+        assert "a" * 150 in result.stdout
+        assert "[bold]A[/bold]" in result.stdout
+
+
+class TestErrors:
+    def test_are_a_sentence_and_exit_code_1(self):
+        with plane(lambda asked: Answer(404, {"detail": "There is nothing here."})) as server:
+            result = run("jobs", "show", "nope", url=server.url)
+
+        assert (result.exit_code, result.stderr) == (1, "Error: There is nothing here.\n")
+
+    def test_of_usage_have_exit_code_2(self):
+        assert run("jobs", "submit").exit_code == 2
+
+    def test_name_the_file_that_is_no_yaml(self, tmp_path):
+        file = tmp_path / "job.yaml"
+        file.write_text("kind: [")
+
+        result = run("jobs", "submit", "-f", str(file))
+
+        assert result.exit_code == 1
+        assert f"{file} is not YAML" in result.stderr
+
+    def test_of_files_are_sentences_too(self, tmp_path):
+        (tmp_path / "digits-1").write_text("in the way")
+        file = {"path": "m", "digest": "0" * 64, "size": 1, "url": "/transfer/x"}
+        versions = {"versions": [{"number": 1, "files": [file]}]}
+        with plane(lambda asked: Answer(200, versions)) as server:
+            result = run(
+                *("models", "download", "digits", "--to", str(tmp_path / "digits-1" / "in")),
+                url=server.url,
+            )
+
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ")
+        assert isinstance(result.exception, SystemExit)
+
+
+class TestSubmit:
+    def test_sends_the_folder_that_code_names_as_a_zip(self, tmp_path):
+        (tmp_path / "code").mkdir()
+        (tmp_path / "code" / "main.py").write_text("print('hello')")
+        (tmp_path / "job.yaml").write_text("kind: script\ncode: code\nentrypoint: main.py\n")
+        sent: list[Asked] = []
+
+        def answer(asked: Asked) -> Answer:
+            sent.append(asked)
+            if asked.path.endswith("/jobs"):
+                return Answer(201, {"id": "j1"})
+            if asked.method == "HEAD":
+                return Answer(200, headers={"Upload-Offset": "0"})
+            if asked.method == "PATCH":
+                return Answer(204, headers={"Upload-Offset": asked.headers["content-length"]})
+            return Answer(201, {"id": "u1", "url": "/transfer/u1", "finished": False})
+
+        with plane(answer) as server:
+            result = run("jobs", "submit", "-f", str(tmp_path / "job.yaml"), url=server.url)
+
+        assert (result.exit_code, result.stdout) == (0, "j1\n")
+        (patch,) = [asked for asked in sent if asked.method == "PATCH"]
+        assert zipfile.ZipFile(io.BytesIO(patch.body)).namelist() == ["main.py"]
+        assert sent[-1].json == {
+            "kind": "script",
+            "name": "code",
+            "code": "u1",
+            "entrypoint": "main.py",
+        }
+
+
+class TestDownload:
+    def test_refuses_a_name_that_leaves_the_folder(self, tmp_path):
+        file = {"path": "../outside", "digest": "0" * 64, "size": 1, "url": "/transfer/x"}
+        versions = {"versions": [{"number": 1, "files": [file]}]}
+        with plane(lambda asked: Answer(200, versions)) as server:
+            result = run("models", "download", "m", "--to", str(tmp_path / "to"), url=server.url)
+
+        assert result.exit_code == 1
+        assert "cannot be taken" in result.stderr
+        assert not (tmp_path / "outside").exists()
