@@ -1,6 +1,6 @@
 """How much a request may send to Django. Bytes travel through `artifacts.transfer`, beside it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -8,8 +8,8 @@ from django.conf import settings
 from apps.common.api import problem_response
 from apps.common.parsers import BodyTooLarge
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
