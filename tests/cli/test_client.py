@@ -1,7 +1,5 @@
 """The client: refusals as sentences, lists as iterators, a restarting server unnoticed."""
 
-import json
-
 import click
 import pytest
 
@@ -61,29 +59,3 @@ class TestAsking:
 
         with pytest.raises(click.ClickException, match=f"{url} does not answer"):
             client_module.Client(config.Login(url, "t")).get("/session")
-
-
-class TestLogin:
-    def test_prefers_the_environment(self, monkeypatch):
-        config.remember(config.Login("http://kept", "kept"))
-        monkeypatch.setenv("DATAHALL_URL", "http://told/")
-        monkeypatch.setenv("DATAHALL_TOKEN", "told")
-
-        assert config.current_login() == config.Login("http://told", "told")
-
-    def test_remembers_a_login_for_its_owner_alone(self):
-        path = config.remember(config.Login("http://kept", "kept"))
-
-        assert config.current_login() == config.Login("http://kept", "kept")
-        assert path.stat().st_mode & 0o777 == 0o600
-
-    def test_takes_the_installation_that_runs_here(self):
-        state = config.default_state()
-        state.mkdir(parents=True)
-        (state / "ready.json").write_text(json.dumps({"url": "http://here", "token": "t"}))
-
-        assert config.current_login() == config.Login("http://here", "t")
-
-    def test_says_what_to_do_where_there_is_none(self):
-        with pytest.raises(click.ClickException, match="datahall up"):
-            config.current_login()

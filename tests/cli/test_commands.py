@@ -4,47 +4,15 @@ import io
 import json
 import zipfile
 
-import pytest
 from click.testing import CliRunner, Result
 
-from controlplane.cli import output
 from controlplane.cli.__main__ import main
-from controlplane.cli.commands import jobs
 from tests.cli.plane import Answer, Asked, plane
 
 
 def run(*words: str, url: str = "http://127.0.0.1:9") -> Result:
     environment = {"DATAHALL_URL": url, "DATAHALL_TOKEN": "dh_token"}
     return CliRunner().invoke(main, words, env=environment)
-
-
-class TestHarmless:
-    @pytest.mark.parametrize(
-        ("text", "left"),
-        [
-            ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
-            ("\x1b]0;title\x07text", "text"),
-            ("\x1b]52;c;aGk=\x1b\\text", "text"),
-            ("\x1b[2J\x1b[1;1Htext", "text"),
-            ("\x1bP1$r\x1b\\text", "text"),
-            ("\x9b31mtext\x07\x08", "31mtext"),
-            ("tabs\tand\nlines", "tabs\tand\nlines"),
-        ],
-    )
-    def test_keeps_colours_and_nothing_else_that_steers_a_terminal(self, text, left):
-        assert output.harmless(text) == left
-
-
-class TestZipped:
-    def test_leaves_out_caches_and_what_is_hidden(self, tmp_path):
-        for name in ("main.py", "lib/part.py", "lib/__pycache__/part.pyc", ".git/config"):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_text(name)
-
-        body = jobs.zipped(tmp_path)
-
-        assert zipfile.ZipFile(io.BytesIO(body)).namelist() == ["lib/part.py", "main.py"]
-        assert jobs.zipped(tmp_path) == body
 
 
 class TestOutput:
