@@ -91,7 +91,7 @@ def _header(raw: bytes) -> tuple[BlockHeader, int]:
     (length,) = struct.unpack_from("<I", raw, 4)
     try:
         header = msgspec.msgpack.decode(raw[8 : 8 + length], type=BlockHeader)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("unreadable header") from error
     if not 0 <= header.count <= MAX_SECONDS or len(header.series) > MAX_SERIES:
         raise Malformed("more readings than a block may hold")

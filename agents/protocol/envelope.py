@@ -61,7 +61,7 @@ def open_envelope(text: str, *, node: UUID, keys: dict[str, Ed25519PublicKey], n
     payload = _verified(text, keys)
     try:
         order = msgspec.json.decode(payload, type=Order)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused("malformed") from None
     if order.aud != node:
         raise Refused("not_for_this_node")

@@ -18,6 +18,7 @@ MAX_FRAME_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
 T = TypeVar("T", bound=Message)
+A = TypeVar("A")
 
 
 class Item(msgspec.Struct, array_like=True, frozen=True):
@@ -170,11 +171,19 @@ def encode_frame(*messages: Message) -> bytes:
 
 def decode_frame(data: bytes) -> list[Item]:
     """The items of a frame, bodies unread; raises ``msgspec.DecodeError``."""
-    return msgspec.msgpack.decode(data, type=list[Item])
+    return _decode(data, list[Item])
 
 
 def decode_body(item: Item, kind: type[T]) -> T:
-    return msgspec.msgpack.decode(item.body, type=kind)
+    """An item's body, once its tag says what it is; raises ``msgspec.DecodeError``."""
+    return _decode(item.body, kind)
+
+
+def _decode(data: bytes | msgspec.Raw, kind: type[A]) -> A:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec lets these two through
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def tag_of(kind: type[Message]) -> str:
