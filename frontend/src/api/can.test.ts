@@ -2,13 +2,18 @@ import { describe, expect, it } from 'vitest'
 import { jobCan } from './can'
 import type { Job, Project } from './types'
 
-const project = (role: string): Project => ({ id: 'p', slug: 'default', name: 'Default', role })
-const job = (state: string, stop_asked_at: string | null = null) =>
+const project = (role: Project['role']): Project => ({
+  id: 'p',
+  slug: 'default',
+  name: 'Default',
+  role,
+})
+const job = (state: Job['state'], stop_asked_at: string | null = null) =>
   ({ state, stop_asked_at }) as Job
 
 describe('jobCan.stop', () => {
   it('lets a member stop what has not ended', () => {
-    for (const state of ['queued', 'running', 'paused']) {
+    for (const state of ['queued', 'running', 'paused'] as const) {
       expect(jobCan.stop(job(state), project('member')), state).toBeUndefined()
     }
   })

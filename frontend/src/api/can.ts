@@ -5,13 +5,14 @@
 import type { MessageKey } from '@/i18n/translate'
 import type { Job, Project } from './types'
 
-const ROLES = ['viewer', 'member', 'maintainer', 'owner']
+type Role = Project['role']
 
-const atLeast = (role: string, project: Project) =>
-  ROLES.indexOf(project.role) >= ROLES.indexOf(role)
+const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
+
+const atLeast = (role: Role, project: Project) => ROLES.indexOf(project.role) >= ROLES.indexOf(role)
 
 /** The states in which a job is over: ENDED in apps/jobs/models.py. */
-const ENDED = new Set(['succeeded', 'failed', 'cancelled'])
+const ENDED = new Set<Job['state']>(['succeeded', 'failed', 'cancelled'])
 
 export const hasEnded = (job: Pick<Job, 'state'>) => ENDED.has(job.state)
 

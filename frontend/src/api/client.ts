@@ -1,7 +1,7 @@
 /** The only place that speaks HTTP. */
 import createClient, { type Middleware } from 'openapi-fetch'
+import type { paths } from './__generated__/schema'
 import { ApiProblem, type Problem, Unreachable } from './errors'
-import type { paths } from './schema.temporary'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 

@@ -1,5 +1,5 @@
 /** A run's metric points: what is stored, then what is pushed, joined by byte offset. */
-import { fromWire } from '@/util/wire'
+import { fromWire, type WireNumber } from '@/util/wire'
 import type { Points } from './live'
 import { Store } from './store'
 import type { Metrics } from './types'
@@ -87,15 +87,17 @@ export class MetricStream extends Store {
   private replace(history: Metrics): void {
     this.through = history.through
     this.byName = new Map(
-      history.series.map(({ name, points }) => [
-        name,
-        {
+      history.series.map(({ name, points }) => {
+        // OpenAPI cannot say that a point is `[step, value, at]`
+        const stored = points as [step: number, value: WireNumber, at: number][]
+        const series: MetricSeries = {
           name,
-          steps: points.map((point) => Number(point[0])),
-          values: points.map((point) => fromWire(point[1] ?? null)),
-          at: points.map((point) => Number(point[2])),
-        },
-      ]),
+          steps: stored.map(([step]) => step),
+          values: stored.map(([, value]) => fromWire(value)),
+          at: stored.map(([, , at]) => at),
+        }
+        return [name, series]
+      }),
     )
     const longest = Math.max(0, ...history.series.map(({ points }) => points.length))
     this.most = Math.max(MOST_POINTS, 2 * longest)

@@ -113,7 +113,7 @@ export const readLog = (project: string, id: string, run: number, offset: number
 
 export const readSeries = (node: string, since: Date) =>
   body(
-    client.GET('/api/v1/nodes/{id}/series', {
-      params: { path: { id: node }, query: { since: since.toISOString() } },
+    client.GET('/api/v1/nodes/{node_id}/series', {
+      params: { path: { node_id: node }, query: { since: since.toISOString() } },
     }),
   )

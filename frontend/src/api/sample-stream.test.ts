@@ -15,6 +15,7 @@ const stored = (...cpu: (number | null)[]) => ({
   start: new Date(T0 * 1000).toISOString(),
   step: 1,
   series: { host: { cpu_percent: cpu } },
+  gaps: [],
 })
 
 const cpu = (stream: SampleStream) => stream.track('host', 'cpu_percent')

@@ -1,4 +1,4 @@
-import type { components } from './schema.temporary'
+import type { components } from './__generated__/schema'
 
 type Schemas = components['schemas']
 
@@ -8,6 +8,6 @@ export type Node = Schemas['Node']
 export type Device = Schemas['Device']
 export type Job = Schemas['Job']
 export type Run = Schemas['Run']
-export type NodeSeries = Schemas['Series']
-export type LogSlice = Schemas['LogSlice']
+export type NodeSeries = Schemas['NodeSeries']
+export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']

@@ -3,7 +3,7 @@ import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import classes from './ContactBadge.module.css'
 
-const CONTACTS: Record<string, [MessageKey, string]> = {
+const CONTACTS: Record<Node['contact'], [MessageKey, string]> = {
   fresh: ['contact.fresh', 'good'],
   suspect: ['contact.suspect', 'bad'],
   lost: ['contact.lost', 'bad'],
@@ -12,7 +12,7 @@ const CONTACTS: Record<string, [MessageKey, string]> = {
 /** Whether the node is heard of, since when if not, and whether it takes new work. */
 export function ContactBadge({ node }: { node: Node }) {
   const { t, format } = useI18n()
-  const [key, tone] = CONTACTS[node.contact] ?? (['contact.suspect', 'bad'] as const)
+  const [key, tone] = CONTACTS[node.contact]
   return (
     <>
       <span

@@ -16,7 +16,7 @@ import classes from './StateBadge.module.css'
 
 type Tone = 'waiting' | 'busy' | 'good' | 'bad' | 'over'
 
-const STATES: Record<string, [MessageKey, Tone, LucideIcon]> = {
+const STATES: Record<Job['state'] | 'stopping', [MessageKey, Tone, LucideIcon]> = {
   queued: ['job.queued', 'waiting', CircleDashed],
   running: ['job.running', 'busy', CirclePlay],
   stopping: ['job.stopping', 'busy', OctagonMinus],
@@ -30,9 +30,7 @@ const STATES: Record<string, [MessageKey, Tone, LucideIcon]> = {
 export function StateBadge({ job }: { job: Pick<Job, 'state' | 'stop_asked_at'> }) {
   const { t } = useI18n()
   const state = job.stop_asked_at && !hasEnded(job) ? 'stopping' : job.state
-  const known = STATES[state]
-  if (!known) return <span className={classes.badge}>{state}</span>
-  const [key, tone, Icon] = known
+  const [key, tone, Icon] = STATES[state]
   return (
     <span className={classes.badge} data-tone={tone}>
       <Icon size={13} aria-hidden /> {t(key)}

@@ -1,9 +1,8 @@
+import type { Job } from '@/api/types'
 import type { MessageKey } from '@/i18n/translate'
 
-const KINDS: Record<string, MessageKey> = {
+export const KINDS: Record<Job['kind'], MessageKey> = {
   import: 'kind.import',
   train: 'kind.train',
   script: 'kind.script',
 }
-
-export const kindKey = (kind: string): MessageKey => KINDS[kind] ?? 'kind.other'

@@ -2,7 +2,7 @@
 export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity' | null
 
 /** The number; NaN and the infinities as themselves, so that a diverged loss can be told. */
-export function fromWire(value: WireNumber | string): number | null {
+export function fromWire(value: WireNumber): number | null {
   if (value === null || typeof value === 'number') return value
   if (value === 'Infinity') return Number.POSITIVE_INFINITY
   if (value === '-Infinity') return Number.NEGATIVE_INFINITY

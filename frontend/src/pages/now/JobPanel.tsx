@@ -1,6 +1,6 @@
 import { Alert, Progress, Skeleton } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { CircleAlert, Clock, Square } from 'lucide-react'
+import { Square } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { hasEnded, jobCan } from '@/api/can'
 import type { MetricStream } from '@/api/metric-stream'
@@ -16,9 +16,10 @@ import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
 import type { Range } from '@/ui/LineChart'
+import { Note } from '@/ui/Note'
 import { Panel } from '@/ui/Panel'
 import { elapsed } from '@/util/elapsed'
-import { kindKey } from '@/util/job-kinds'
+import { KINDS } from '@/util/job-kinds'
 import { PROGRESS, progressOf, timeLeft } from '@/util/metrics'
 import { served } from '@/util/path-builder'
 import classes from './JobPanel.module.css'
@@ -37,7 +38,7 @@ export function JobPanel({ project, id }: { project: Project; id: string }) {
           <Heading job={job} project={project} />
           <Why job={job} />
           <Facts job={job} />
-          {job.run?.workload ? (
+          {job.run?.workload && (job.run.started_at || hasEnded(job)) ? (
             <LiveRun
               key={job.run.workload}
               job={job}
@@ -92,7 +93,7 @@ function Heading({ job, project }: { job: Job; project: Project }) {
         </div>
       </header>
       {stop.error && (
-        <Alert color="red" role="alert" mb="sm" withCloseButton onClose={() => stop.reset()}>
+        <Alert color="red" role="alert" withCloseButton onClose={() => stop.reset()}>
           {refusal(stop.error)}
         </Alert>
       )}
@@ -103,20 +104,10 @@ function Heading({ job, project }: { job: Job; project: Project }) {
 /** Why it waits, or why it ended as it did. */
 function Why({ job }: { job: Job }) {
   const { say } = useI18n()
-  const bad = job.state === 'failed'
-  const reason = job.waiting ?? job.reason
-  if (!reason) return null
-  return (
-    <Alert
-      mb="sm"
-      p="xs"
-      variant="light"
-      color={bad ? 'red' : 'gray'}
-      icon={bad ? <CircleAlert size={16} aria-hidden /> : <Clock size={16} aria-hidden />}
-    >
-      {say(reason)}
-    </Alert>
-  )
+  if (job.waiting) return <Note tone="waiting">{say(job.waiting)}</Note>
+  if (job.reason)
+    return <Note tone={job.state === 'failed' ? 'bad' : 'plain'}>{say(job.reason)}</Note>
+  return null
 }
 
 function Facts({ job }: { job: Job }) {
@@ -124,7 +115,7 @@ function Facts({ job }: { job: Job }) {
   const now = useNow(!hasEnded(job))
   const { run } = job
   const facts: [string, ReactNode][] = [
-    [t('fact.kind'), t(kindKey(job.kind))],
+    [t('fact.kind'), t(KINDS[job.kind])],
     [t(job.started_at ? 'fact.ran_for' : 'fact.waited_for'), format.duration(elapsed(job, now))],
     [t('fact.submitted'), format.dateTime(job.created_at)],
   ]

@@ -13,7 +13,7 @@ import { CommandLine } from '@/ui/CommandLine'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import { elapsed } from '@/util/elapsed'
-import { kindKey } from '@/util/job-kinds'
+import { KINDS } from '@/util/job-kinds'
 import { pb } from '@/util/path-builder'
 import { JobPanel } from './JobPanel'
 import classes from './JobsNow.module.css'
@@ -85,7 +85,7 @@ function JobRow({ project, job, selected }: RowProps) {
       >
         <span className={classes.name}>{job.name}</span>
         <StateBadge job={job} />
-        <span className={classes.facts}>{t(kindKey(job.kind))}</span>
+        <span className={classes.facts}>{t(KINDS[job.kind])}</span>
         <span className={`${classes.facts} numbers`}>{format.duration(elapsed(job, now))}</span>
       </Link>
     </li>
