@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.utils import timezone
 
 from agents.protocol.link import DeviceInfo, Inventory
 from agents.protocol.rest import NODE_DOMAIN, JoinAnswer, JoinRequest, TokenRequest
@@ -35,6 +36,12 @@ def device(uuid: str, **changes: object) -> DeviceInfo:
 
 def invite() -> str:
     _, text = services.create_join_token(created_by=make.user(), actor=SYSTEM, at=NOON)
+    return text
+
+
+def invite_now() -> str:
+    """For a test that goes by the real clock."""
+    _, text = services.create_join_token(created_by=make.user(), actor=SYSTEM, at=timezone.now())
     return text
 
 
