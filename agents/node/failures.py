@@ -22,7 +22,7 @@ HOST_MEMORY = re.compile(r"^(\w+\.)*_?(Array)?MemoryError\b|DefaultCPUAllocator:
 class Failed(Exception):
     """A workload ends here, for a reason."""
 
-    def __init__(self, code: str, *, cause: Cause = Cause.ENVIRONMENT, **params: Any) -> None:
+    def __init__(self, code: str, /, *, cause: Cause = Cause.ENVIRONMENT, **params: Any) -> None:
         super().__init__(code, params)
         self.reason = Reason(code=code, params=params)
         self.cause = cause

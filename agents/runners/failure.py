@@ -13,7 +13,7 @@ FILE = "failure.json"
 class Failure(Exception):
     """An end with a reason: a code of the message catalogue and its parameters."""
 
-    def __init__(self, code: str, *, cause: Cause = Cause.USER_CODE, **params: Any) -> None:
+    def __init__(self, code: str, /, *, cause: Cause = Cause.USER_CODE, **params: Any) -> None:
         super().__init__(code, params)
         self.code = code
         self.cause = cause
