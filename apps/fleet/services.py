@@ -384,7 +384,9 @@ UPDATE fleet_node AS node SET contact = %(fresh)s, last_contact_at = %(at)s
 FROM (
     SELECT id, contact FROM fleet_node
     WHERE id = ANY(%(ids)s) AND removed_at IS NULL
-    ORDER BY id FOR UPDATE  -- in one order, so that two batches never wait for one another
+    -- a node whose row somebody changes at this moment is renewed the next time: many rows at once
+    -- are never waited for, so nobody who holds some of them waits for us
+    FOR NO KEY UPDATE SKIP LOCKED
 ) AS before
 WHERE node.id = before.id
 RETURNING node.id, before.contact
@@ -404,14 +406,13 @@ def renew_contact(*, node_ids: Collection[UUID], at: datetime) -> None:
                 publish(NodeMoved(node_id=node_id))
 
 
-@transaction.atomic
 def mark_silent_nodes(*, at: datetime) -> None:
     """Nodes that were not heard of for a while get no new work. What they run is left alone."""
     silent = Node.objects.filter(
         contact=Contact.FRESH.value, last_contact_at__lt=at - SILENCE, removed_at=None
     )
     for node_id in silent.values_list("id", flat=True):
-        # asked again row by row: a node that was heard of in this moment is not silent
+        # row by row, each on its own: one that was heard of in this moment is not silent
         if silent.filter(pk=node_id).update(contact=Contact.SUSPECT.value):
             publish(NodeMoved(node_id=node_id))
 
@@ -459,7 +460,7 @@ def remove(*, node_id: UUID, actor: Actor, at: datetime) -> None:
 
 
 def _lock(node_id: UUID) -> Node:
-    node = Node.objects.select_for_update().filter(pk=node_id, removed_at=None).first()
+    node = Node.objects.select_for_update(no_key=True).filter(pk=node_id, removed_at=None).first()
     if node is None:
         raise NotFound
     return node
