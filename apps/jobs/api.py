@@ -12,6 +12,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers, status
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -52,6 +53,17 @@ SUBMITS: dict[str, type[serializers.Serializer[Any]]] = {
     JobKind.TRAIN.value: TrainJobSerializer,
     JobKind.SCRIPT.value: ScriptJobSerializer,
 }
+
+
+class PlainText(BaseRenderer):
+    """For who asks for text/plain; the view's answer needs no rendering."""
+
+    media_type = "text/plain"
+    format = "txt"
+    charset = "utf-8"
+
+
+AS_WRITTEN = [PlainText, JSONRenderer]
 
 
 class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):

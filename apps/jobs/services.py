@@ -207,12 +207,10 @@ def _fall(job: Job, run: Run, outcome: gangs.Outcome, *, at: datetime) -> None:
     if job.stop_asked_at is not None:
         _end_run(run, RunState.STOPPED, outcome, outcome.reason, cause, at=at)
         _end_job(job, JobState.CANCELLED, outcome.reason, at=at)
-    elif cause is Cause.INTERRUPTED:
-        _end_run(run, RunState.INTERRUPTED, outcome, outcome.reason, cause, at=at)
+    elif cause is Cause.INTERRUPTED or outcome.state is WorkloadState.STOPPED:
+        # nobody here asked for its end: what a node stops for its own reasons runs again
+        _end_run(run, RunState.INTERRUPTED, outcome, outcome.reason, Cause.INTERRUPTED, at=at)
         _try_again(job, run, at=at)
-    elif outcome.state is WorkloadState.STOPPED:
-        _end_run(run, RunState.STOPPED, outcome, outcome.reason, cause, at=at)
-        _end_job(job, JobState.CANCELLED, outcome.reason, at=at)
     else:
         _end_run(run, RunState.FAILED, outcome, outcome.reason, cause, at=at)
         failed = job.runs.filter(state=RunState.FAILED).count()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.jobs.api import JobViewSet, RecipeViewSet
+from apps.jobs.api import AS_WRITTEN, JobViewSet, RecipeViewSet
 
 JOB = "projects/<slug:slug>/jobs/<uuid:id>"
 
@@ -11,7 +11,7 @@ urlpatterns = [
     path(f"{JOB}/stop", JobViewSet.as_view({"post": "stop"})),
     path(f"{JOB}/runs", JobViewSet.as_view({"get": "runs"})),
     path(f"{JOB}/log", JobViewSet.as_view({"get": "log"})),
-    path(f"{JOB}/log/raw", JobViewSet.as_view({"get": "raw_log"})),
+    path(f"{JOB}/log/raw", JobViewSet.as_view({"get": "raw_log"}, renderer_classes=AS_WRITTEN)),
     path(f"{JOB}/metrics", JobViewSet.as_view({"get": "metrics"})),
     path(f"{JOB}/outputs", JobViewSet.as_view({"get": "outputs"})),
 ]

@@ -481,6 +481,8 @@ def _why_it_ended(
         return None  # it stays
     if report.reason or state is WorkloadState.SUCCEEDED:
         return report.reason
+    if state is WorkloadState.STOPPED:
+        return Reason(code="stopped_on_node", params={"node": _node_name(workload)})
     match report.exit_code:
         case None:
             return Reason(code="ended_without_reason")

@@ -259,10 +259,15 @@ class TestLog:
     def test_is_there_as_it_was_written(self, client, project):
         job = self.written(project, b"raw \xff bytes\n")
 
-        response = client.get(url(project, job.id, "log", "raw"))
+        response = client.get(url(project, job.id, "log", "raw"), HTTP_ACCEPT="text/plain")
 
         assert response["Content-Type"] == "text/plain; charset=utf-8"
         assert b"".join(response.streaming_content) == b"raw \xff bytes\n"
+
+    def test_is_a_problem_document_where_there_is_none(self, client, project):
+        response = client.get(url(project, make.project().id, "log", "raw"))
+
+        assert (response.status_code, body_of(response)["code"]) == (404, "not_found")
 
     def test_is_not_there_for_a_run_that_is_not(self, client, project):
         job = make.script(project)

@@ -323,6 +323,15 @@ class TestTryingAgain:
         assert (job.state, self.states(job)[-1]) == ("succeeded", "succeeded")
         assert [len(run.inputs.all()) for run in job.runs.all()] == [1, 1, 1]
 
+    def test_happens_when_a_node_stopped_what_nobody_asked_it_to(self):
+        job, agent = make.script(make.project()), Agent(hosts.node())
+        agent.run().tell(S.FINISHING, exit_code=0).tell(S.STOPPED, cause=Cause.STOPPED)
+
+        job = settled(job)
+
+        assert (job.state, self.states(job)) == ("queued", ["interrupted", "queued"])
+        assert job.runs.get(number=1).reason["code"] == "stopped_on_node"
+
     def test_gives_up_when_no_node_could_hold_it_any_more(self):
         large = hosts.node(cpus=8)
         hosts.node(cpus=1)
