@@ -146,8 +146,9 @@ def ensure_partition(day: date) -> None:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
         if cursor.fetchone()[0]:
             return
-        # whoever comes second waits here, and then finds it
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('telemetry_block'))")
+        # Whoever comes second waits here and then finds it. The lock stops no reader or writer, and
+        # unlike an advisory lock it makes this backend hear of what the first one has made.
+        cursor.execute("LOCK TABLE telemetry_block IN SHARE UPDATE EXCLUSIVE MODE")
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
         if cursor.fetchone()[0]:
             return

@@ -106,6 +106,7 @@ class Installation:
             "web",
             *("-m", "uvicorn", "controlplane.asgi:application", "--host", HOST),
             *("--port", str(self.chosen.port), "--ws", "websockets-sansio", "--no-access-log"),
+            *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false"),
             *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
             ready=self.is_ready,
         )

@@ -1,13 +1,15 @@
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from agents.protocol.link import Block as WireBlock
 from apps.common.ids import uuid7
 from apps.telemetry import selectors, services, storage
 from apps.telemetry.models import Block, Gap
 from apps.telemetry.services import Sent
+from tests.apps.live.server import until
 from tests.apps.telemetry import make
 from tests.apps.telemetry.make import NOON
 
@@ -91,6 +93,40 @@ class TestRecordBlocks:
         assert {storage.partition_of(NOON.date() + timedelta(days=n)) for n in range(3)} <= (
             partitions()
         )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_writers_may_need_the_same_new_day_at_once():
+    day = NOON.date() - timedelta(days=400)
+    outcome: list[object] = []
+
+    def second() -> None:
+        try:
+            with transaction.atomic():
+                storage.ensure_partition(day)
+            outcome.append("made or found")
+        except Exception as error:  # noqa: BLE001  # shown by the assertion
+            outcome.append(error)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=second)
+    with transaction.atomic():
+        storage.ensure_partition(day)
+        other.start()
+        until(_somebody_waits_for_a_lock)
+    other.join(10)
+
+    assert outcome == ["made or found"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {storage.partition_of(day)}")
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        (waits,) = cursor.fetchone()
+    return bool(waits)
 
 
 class TestSeries:
