@@ -43,7 +43,7 @@ def keep_broker_users_true() -> None:
         log.warning("the users of the broker cannot be looked after: %s", type(error).__name__)
         return
     if changed:
-        log.info("%d users of the broker were put right", changed)
+        log.info("put right at the broker: %d users of nodes", changed)
 
 
 @every(seconds=600)
