@@ -127,6 +127,7 @@ ARTIFACTS_DIR = Path(os.environ.get("DATAHALL_ARTIFACTS", STATE_DIR / "artifacts
 SIGNING_KEY_FILE = Path(os.environ.get("DATAHALL_SIGNING_KEY", STATE_DIR / "signing.key"))
 
 REST_FRAMEWORK = {
+    "URL_FORMAT_OVERRIDE": None,  # an answer's form is asked for by Accept
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.accounts.authentication.BearerAuthentication",
         "apps.accounts.authentication.SessionAuthentication",
