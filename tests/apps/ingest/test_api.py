@@ -3,7 +3,7 @@
 import base64
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -122,7 +122,7 @@ class TestTheWayIn:
         assert doors.post("challenge", ChallengeRequest(node=uuid4())).status_code == 200
 
 
-WORKLOAD = uuid4()
+WORKLOAD = UUID(int=5)
 NODES_ONLY = [
     ("get", "desired"),
     ("get", f"workloads/{WORKLOAD}/spec"),
