@@ -125,7 +125,7 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
   })
 
   await test.step('an ended job can no longer be stopped, and the button says why', async () => {
-    await job.getByRole('button', { name: 'Stop' }).focus()
+    await job.getByRole('button', { name: 'Stop' }).hover()
     await expect(page.getByRole('tooltip', { name: 'The job has ended.' })).toBeVisible()
   })
 
