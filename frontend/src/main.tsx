@@ -15,6 +15,14 @@ const queryClient = createQueryClient()
 live.onSignedOut = () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey })
 const router = createConsoleRouter(queryClient)
 
+// a page from before an upgrade names parts that are no longer served: take the new page, once
+window.addEventListener('vite:preloadError', () => {
+  const last = Number(sessionStorage.getItem('datahall.reloaded') ?? 0)
+  if (Date.now() - last < 60_000) return
+  sessionStorage.setItem('datahall.reloaded', String(Date.now()))
+  window.location.reload()
+})
+
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 createRoot(root).render(

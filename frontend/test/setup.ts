@@ -1,5 +1,8 @@
-import { cleanup } from '@testing-library/react'
+import { cleanup, configure } from '@testing-library/react'
 import { afterEach } from 'vitest'
+
+// a busy machine is no failure
+configure({ asyncUtilTimeout: 10_000 })
 
 // what jsdom lacks and Mantine asks for
 window.matchMedia ??= (query: string) =>

@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react'
 import type { MetricSeries, MetricStream } from '@/api/metric-stream'
 import { useI18n } from '@/i18n'
 import { LineChart, type Range } from '@/ui/LineChart'
-import { byInterest, curve, PROGRESS } from '@/util/metrics'
+import { byInterest, curve, extent, PROGRESS } from '@/util/metrics'
 import classes from './MetricCharts.module.css'
 
 interface Props {
@@ -19,6 +19,7 @@ export function MetricCharts({ stream, zoom, onZoom }: Props) {
   const { t } = useI18n()
   const [all, showAll] = useState(false)
   const series = stream.series.filter(({ name }) => name !== PROGRESS).sort(byInterest)
+  const whole = extent(series) // one axis for all, or one cursor would mean several steps
   const shown = all ? series : series.slice(0, SHOWN_AT_FIRST)
   return (
     <div className={classes.charts}>
@@ -27,7 +28,7 @@ export function MetricCharts({ stream, zoom, onZoom }: Props) {
           key={one.name}
           series={one}
           version={stream.version()}
-          zoom={zoom}
+          range={zoom ?? whole}
           onZoom={onZoom}
         />
       ))}
@@ -51,11 +52,11 @@ interface ChartProps {
   series: MetricSeries
   /** The series grows in place; this tells when. */
   version: number
-  zoom: Range | null
+  range: Range
   onZoom: (range: Range | null) => void
 }
 
-function MetricChart({ series, version, zoom, onZoom }: ChartProps) {
+function MetricChart({ series, version, range, onZoom }: ChartProps) {
   const { t, format } = useI18n()
   const scheme = useComputedColorScheme('light')
   const [hovered, setHovered] = useState<number | null>(null)
@@ -85,7 +86,7 @@ function MetricChart({ series, version, zoom, onZoom }: ChartProps) {
         x={x}
         y={y}
         sync="metrics"
-        zoom={zoom}
+        range={range}
         onZoom={onZoom}
         onHover={setHovered}
         formatX={(v) => format.number(v, 2)}

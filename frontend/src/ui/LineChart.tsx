@@ -13,7 +13,8 @@ interface Props {
   y: (number | null)[]
   /** Charts of one key share their cursor. */
   sync: string
-  zoom: Range | null
+  /** What of the horizontal axis is shown. */
+  range: Range
   /** A range was brushed; null: shown whole again. */
   onZoom: (range: Range | null) => void
   /** Index under the shared cursor. */
@@ -27,13 +28,13 @@ interface Props {
 const HEIGHT = 150
 
 /** One curve on a canvas, fast enough for a point per frame. */
-export function LineChart({ summary, x, y, sync, zoom, scheme, ...rest }: Props) {
+export function LineChart({ summary, x, y, sync, range, scheme, ...rest }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   // what the plot calls back is read when it calls, so that it need not be built anew
-  const latest = useRef({ ...rest, zoom })
+  const latest = useRef({ ...rest, range })
   useEffect(() => {
-    latest.current = { ...rest, zoom }
+    latest.current = { ...rest, range }
   })
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: colours are read from the page, data has its own effect
@@ -53,7 +54,7 @@ export function LineChart({ summary, x, y, sync, zoom, scheme, ...rest }: Props)
         width: host.clientWidth,
         height: HEIGHT,
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         cursor: {
           sync: { key: sync },
           drag: { x: true, y: false, setScale: false },
@@ -68,8 +69,8 @@ export function LineChart({ summary, x, y, sync, zoom, scheme, ...rest }: Props)
         scales: {
           x: {
             time: false,
-            range: (_, low, high) => {
-              const [from, to] = latest.current.zoom ?? [low, high]
+            range: () => {
+              const [from, to] = latest.current.range
               return from === to ? [from - 1, to + 1] : [from, to]
             },
           },
@@ -114,10 +115,11 @@ export function LineChart({ summary, x, y, sync, zoom, scheme, ...rest }: Props)
     }
   }, [sync, scheme])
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a zoom is drawn by setting the data again
+  const [from, to] = range
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a range is drawn by setting the data again
   useEffect(() => {
     plot.current?.setData([x, y])
-  }, [x, y, zoom])
+  }, [x, y, from, to])
 
   return <div ref={box} className={classes.chart} role="img" aria-label={summary} />
 }

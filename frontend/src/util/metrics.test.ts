@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { byInterest, curve, progressOf, timeLeft } from './metrics'
+import { byInterest, curve, extent, progressOf, timeLeft } from './metrics'
 
 const series = (values: (number | null)[], steps = values.map((_, i) => i)) => ({
   name: 'm',
@@ -32,6 +32,13 @@ describe('curve', () => {
     expect(x).toEqual([0, 5, 10, 15])
     expect(y).toEqual([5, 3, 4, 2])
     expect(order).toEqual([0, 2, 1, 3])
+  })
+})
+
+describe('extent', () => {
+  it('spans the steps of all series', () => {
+    expect(extent([series([1, 2], [10, 30]), series([1], [5])])).toEqual([5, 30])
+    expect(extent([])).toEqual([0, 1])
   })
 })
 

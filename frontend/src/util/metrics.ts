@@ -34,6 +34,18 @@ export function curve({ steps, values }: MetricSeries): {
   }
 }
 
+/** From the lowest step of all series to the highest. */
+export function extent(series: MetricSeries[]): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const { steps } of series) {
+    for (const step of steps) {
+      if (step < low) low = step
+      if (step > high) high = step
+    }
+  }
+  return low <= high ? [low, high] : [0, 1]
+}
+
 /** How far a run is, between 0 and 1, if it says so. */
 export function progressOf(series: MetricSeries | undefined): number | null {
   const value = series?.values.at(-1)

@@ -1,7 +1,7 @@
 import { Alert, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { NODES_SHOWN, nodesQuery } from '@/api/queries'
-import type { Node } from '@/api/types'
+import type { Node, Project } from '@/api/types'
 import { NodeCard } from '@/components/NodeCard'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useRefusal } from '@/hooks/use-refusal'
@@ -11,11 +11,13 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import classes from './FleetNow.module.css'
 
-export function FleetNow() {
+export function FleetNow({ project }: { project: Project }) {
   const { t } = useI18n()
   const refusal = useRefusal()
   const { data, error } = useQuery(nodesQuery)
   useRefreshOn('fleet', nodesQuery.queryKey)
+  // what is reserved on a node changes with the jobs on it
+  useRefreshOn(`project.${project.id}`, nodesQuery.queryKey)
   const nodes = data?.results
   return (
     <section aria-labelledby="fleet">

@@ -14,7 +14,7 @@ export default function NowPage() {
   return (
     <div className={classes.page}>
       <VisuallyHidden component="h1">{t('now.title')}</VisuallyHidden>
-      <FleetNow />
+      <FleetNow project={project} />
       {/* another project is another list: nothing of the old one may linger */}
       <JobsNow key={project.id} project={project} />
     </div>
