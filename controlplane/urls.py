@@ -26,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("agent/v1/", include("apps.ingest.urls")),
-    re_path(r"^(?:api|agent|live|transfer|static)(?:/|$)", api.not_found),
+    re_path(r"^(?:api|agent|live|transfer|static|assets)(?:/|$)", api.not_found),
     re_path(r"", console.index),
 ]
 

@@ -63,6 +63,9 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
 }) => {
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error)))
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) errors.push(message.text())
+  })
   const socket = await cuttableSocket(page)
 
   await test.step('the link signs in', async () => {
