@@ -183,8 +183,8 @@ class TestMayWatch:
             "fleet\n",
             "job.",
             "job.*",
-            f"secret.{uuid7()}",
-            f"node.{uuid7()}",
+            "secret.01a20a7c-c9ee-7f9e-9192-8e59b252d1cf",
+            "node.01a20a7c-c9ee-7547-8d79-d843b71abdd1",
             "link.x",
         ],
     )
