@@ -67,7 +67,8 @@ class TestBearer:
         assert self.ask(make.bearer(make.user())) == (200, "")
 
     @pytest.mark.parametrize(
-        "text", ["", "x", "dh_", f"dh_01a20a7f01f5780891afc2a537dcd39b_{'a' * 43}", "dh_\u0000", "é" * 80]
+        "text",
+        ["", "x", "dh_", f"dh_01a20a7f01f5780891afc2a537dcd39b_{'a' * 43}", "dh_\u0000", "é" * 80],
     )
     def test_refuses_what_is_no_token(self, text: str) -> None:
         assert self.ask({"Authorization": f"Bearer {text}"}) == (401, "token_unknown")
