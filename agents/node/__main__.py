@@ -64,7 +64,7 @@ def join(options: argparse.Namespace) -> int:
         token=options.token,
         name=name,
         public_key=public_key_of(state.key()),
-        inventory=Hardware(state, 0, None).inventory(),
+        inventory=Hardware(state, name=name).inventory(),
     )
     url = options.url.rstrip("/")
     try:

@@ -62,7 +62,7 @@ class Refused(Exception):
     @property
     def lets_go(self) -> bool:
         """Whether the workload is not this node's, or no longer."""
-        return self.status in (404, 409, 410)
+        return self.status in (404, 410) or self.problem.code == "stale_fence"
 
 
 class TicketRefused(Exception):
@@ -149,7 +149,9 @@ class ControlPlane:
         if have >= ticket.size:
             path.touch()  # there is nothing to ask for in an empty file
             return
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        headers = {"Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
         try:
             async with self._http.stream("GET", ticket.url, headers=headers) as answer:
                 if answer.status_code not in (200, 206):

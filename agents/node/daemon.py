@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import agents
 from agents.node.client import ControlPlane
@@ -55,7 +55,7 @@ class Daemon:
         self._lifeline = int(lifeline) if lifeline else None
         self._stops_workloads = environment.get("DATAHALL_STOP_WORKLOADS") == "1"
         self._ending = asyncio.Event()
-        self._interrupts = False
+        self._cut = asyncio.Event()  # the lifeline: whoever we would tell is gone
 
     async def run(self) -> None:
         """Until SIGTERM, SIGINT or the end of the lifeline."""
@@ -75,13 +75,19 @@ class Daemon:
                 url=identity.url,
                 lifeline=self._lifeline,
                 on_news=lambda: link.wake(),
-            )
+            ),
+            on_settled=lambda: pull.look(),
         )
         self._orders = Orders(
             identity.node, verification_keys(identity.signing_keys), clock, supervisor
         )
         pull = Pull(plane, self._orders)
-        hardware = await asyncio.to_thread(Hardware, state, self._options.simulated_gpus, identity)
+        hardware = await asyncio.to_thread(
+            Hardware,
+            state,
+            name=identity.node.hex[:12],
+            simulated_gpus=self._options.simulated_gpus,
+        )
         link = Link(
             identity.url,
             plane,
@@ -103,10 +109,13 @@ class Daemon:
         tasks = [asyncio.create_task(part) for part in parts]
         log.info("agent of node %s is at work", identity.name)
         try:
-            await self._until_the_end(tasks)
-            if self._interrupts:
+            await first(self._ending.wait(), self._watch_lifeline(), *tasks)
+            if self._stops_workloads and not self._cut.is_set():
                 log.info("the installation stops: ending every workload")
-                await supervisor.interrupt(patience_seconds=PATIENCE_SECONDS)
+                await first(
+                    supervisor.interrupt(patience_seconds=PATIENCE_SECONDS),
+                    self._watch_lifeline(),
+                )
         finally:
             for task in tasks:
                 task.cancel()
@@ -119,30 +128,16 @@ class Daemon:
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end, self._stops_workloads)
-
-    def _end(self, interrupts: bool) -> None:
-        self._interrupts = self._interrupts or interrupts
-        self._ending.set()
-
-    async def _until_the_end(self, tasks: "list[asyncio.Task[None]]") -> None:
-        """Until it is told to end, or one of its parts fails: then the whole agent starts anew."""
-        ending = asyncio.create_task(self._ending.wait())
-        watch = asyncio.create_task(self._watch_lifeline())
-        try:
-            done, _ = await asyncio.wait({ending, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ending.cancel()
-            watch.cancel()
-        for task in done - {ending}:
-            task.result()
+            loop.add_signal_handler(number, self._ending.set)
 
     async def _watch_lifeline(self) -> None:
-        if self._lifeline is not None:
-            os.set_inheritable(self._lifeline, False)
-            await until_readable(self._lifeline)
-            log.info("the lifeline is cut: the installation is gone")
-            self._end(True)
+        """Until the installation is gone; the shims see that for themselves, and end payloads."""
+        if self._lifeline is None:
+            await asyncio.Event().wait()
+            return
+        await until_readable(self._lifeline)
+        log.info("the lifeline is cut: the installation is gone")
+        self._cut.set()
 
     def _on_keys(self, keys: dict[str, str]) -> None:
         """The control plane, asked by its name, tells of new signing keys."""
@@ -170,8 +165,21 @@ class Daemon:
                 loop.call_soon_threadsafe(link.wake)
 
         return Sampler(
-            host.Host(self._state.folder), hardware.devices, on_live=on_live, on_block=on_block
+            host.Host(self._state.folder), hardware.reader, on_live=on_live, on_block=on_block
         )
+
+
+async def first(*parts: Awaitable[Any]) -> None:
+    """Until one of them is over; raises what it raised. Tasks go on, the rest is cancelled."""
+    ours = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(ours, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, part in zip(ours, parts, strict=True):
+            if task is not part:
+                task.cancel()
+    for task in done:
+        task.result()
 
 
 def _hello(hardware: Hardware) -> Hello:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.node.config import NotJoined, State
-from agents.node.inventory import AllDevices
+from agents.node.inventory import Hardware
 from agents.telemetry import host
 
 TORCH = "import torch; print(torch.__version__, torch.version.cuda, torch.cuda.device_count())"
@@ -20,7 +20,7 @@ TORCH_SECONDS = 120
 def examine(state: State | None) -> dict[str, Any]:
     """Facts as they are; nothing is changed."""
     folder = state.folder if state and state.folder.exists() else Path(tempfile.gettempdir())
-    devices = AllDevices(0, "")
+    hardware = Hardware(state or State(folder))
     room = host.capacity(folder)
     return {
         "system": platform.system(),
@@ -31,9 +31,9 @@ def examine(state: State | None) -> dict[str, Any]:
         "cpu_millis": room.cpu_millis,
         "memory_bytes": room.memory_bytes,
         "disk_free_bytes": shutil.disk_usage(folder).free,
-        "driver": devices.facts().get("driver"),
-        "cuda": devices.facts().get("cuda"),
-        "devices": [{"uuid": d.uuid, "name": d.name} for d in devices.devices()],
+        "driver": hardware.facts.get("driver"),
+        "cuda": hardware.facts.get("cuda"),
+        "devices": [{"uuid": d.uuid, "name": d.name} for d in hardware.devices],
         "torch": _torch(),
         "joined": _joined(state),
     }

@@ -37,6 +37,7 @@ class Exit:
     oom_kills: int = 0
     log_bytes: int = 0
     dropped_log_bytes: int = 0
+    dropped_tail: str = ""
 
 
 def sort(ended: Exit, tail: bytes, failure: Mapping[str, Any] | None) -> Failed | None:

@@ -1,23 +1,26 @@
 """What this node has to offer."""
 
+import logging
 import socket
+import threading
 
-from agents.node.config import Identity, State
+from agents.node.config import State
 from agents.protocol.link import DeviceInfo, Inventory
 from agents.telemetry import host
 from agents.telemetry.nvml import Nvml
 from agents.telemetry.sampler import Readings
 from agents.telemetry.simulated import SimulatedDevices
 
+log = logging.getLogger(__name__)
+
+DRIVER_SECONDS = 20.0  # a driver that takes longer to answer hangs
+
 
 class AllDevices:
     """The GPUs of this host, and the simulated ones asked for."""
 
-    def __init__(self, simulated: int, name: str) -> None:
-        self._readers: tuple[Nvml | SimulatedDevices, ...] = (
-            Nvml(),
-            SimulatedDevices(simulated, name),
-        )
+    def __init__(self, name: str, simulated: int) -> None:
+        self._readers = (Nvml(), SimulatedDevices(simulated, name))
 
     def devices(self) -> list[DeviceInfo]:
         return [device for reader in self._readers for device in reader.devices()]
@@ -30,13 +33,25 @@ class AllDevices:
 
 
 class Hardware:
-    """Looks once at what does not change, and afresh at the limits every time it is asked."""
+    """Asks the drivers once, and for a limited time; the limits of memory and cores every time."""
 
-    def __init__(self, state: State, simulated_gpus: int, identity: Identity | None) -> None:
-        name = identity.node.hex[:12] if identity else socket.gethostname()
+    def __init__(self, state: State, *, name: str = "", simulated_gpus: int = 0) -> None:
         self._state = state
-        self.devices = AllDevices(simulated_gpus, name)
-        self._facts = host.facts() | self.devices.facts()
+        self.facts = host.facts()
+        self.devices: list[DeviceInfo] = []
+        self.reader: AllDevices | SimulatedDevices = SimulatedDevices(0, name)
+
+        def ask() -> None:
+            reader = AllDevices(name, simulated_gpus)
+            found = reader.devices(), self.facts | reader.facts()
+            self.reader, (self.devices, self.facts) = reader, found
+
+        # a thread that may be left behind: nothing waits for it at the end of the process
+        asking = threading.Thread(target=ask, name="hardware", daemon=True)
+        asking.start()
+        asking.join(DRIVER_SECONDS)
+        if asking.is_alive():
+            log.error("the GPU driver does not answer: going on without its devices")
 
     def inventory(self) -> Inventory:
         room = host.capacity(self._state.folder)
@@ -45,6 +60,6 @@ class Hardware:
             cpu_millis=room.cpu_millis,
             memory_bytes=room.memory_bytes,
             disk_bytes=room.disk_bytes,
-            devices=self.devices.devices(),
-            facts=self._facts,
+            devices=self.devices,
+            facts=self.facts,
         )

@@ -20,7 +20,7 @@ if __name__ == "__main__":  # -I keeps our own folder off the path, and everybod
 
 import msgspec
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from celery.worker.strategy import default
 from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES, redis

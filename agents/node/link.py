@@ -117,6 +117,8 @@ class Link:
                 log.warning("the link is down: %s", str(error) or type(error).__name__)
             except (Lost, Unavailable, Refused, msgspec.DecodeError) as error:
                 log.warning("the link is down: %s", error)
+            except Exception:
+                log.exception("the link failed")
             if time.monotonic() - began > LONGEST_PAUSE_SECONDS:
                 pause = SHORTEST_PAUSE_SECONDS
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))

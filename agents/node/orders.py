@@ -44,7 +44,10 @@ class Orders:
             self.refused[refused.code] += 1
             log.warning("an envelope is refused: %s", refused.code)
             return
-        await self._supervisor.obey(order, now=now)
+        try:
+            await self._supervisor.obey(order, now=now)
+        except Exception:
+            log.exception("an order cannot be taken down; it comes again")
 
 
 class Pull:

@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 
 WAKE = signal.SIGCONT
 READ_BYTES = 64 * 1024
+TAIL_BYTES = 4096
 PIPE_BYTES = 1024 * 1024
 RESERVED_BYTES = 64 * 1024  # given back when the disk is full, so that the end can be told
 LIFELINE_GRACE_SECONDS = 5.0
@@ -84,6 +85,7 @@ class Shim:
         self._survivors = 0
         self._log_bytes = 0
         self._dropped_bytes = 0
+        self._dropped_tail = b""  # the last words are worth keeping, whatever came before
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
@@ -194,16 +196,17 @@ class Shim:
     def _keep(self, data: bytes) -> None:
         """Into the log as far as it may grow; the rest is counted. The payload never waits."""
         room = max(0, int(self._spec["max_log_bytes"]) - self._log_bytes)
-        view = memoryview(data)[:room]
+        kept = 0
         try:
-            while view:
-                written = os.write(self._log, view)
-                self._log_bytes += written
-                view = view[written:]
+            while kept < min(room, len(data)):
+                kept += os.write(self._log, data[kept:room])
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
                 raise
-        self._dropped_bytes += len(view) + max(0, len(data) - room)
+        self._log_bytes += kept
+        dropped = data[kept:]
+        self._dropped_bytes += len(dropped)
+        self._dropped_tail = (self._dropped_tail + dropped)[-TAIL_BYTES:]
 
     def _look_for_stop(self) -> None:
         try:
@@ -275,6 +278,7 @@ class Shim:
                 "at": time.time(),
                 "log_bytes": self._log_bytes,
                 "dropped_log_bytes": self._dropped_bytes,
+                "dropped_tail": self._dropped_tail.decode("utf-8", "replace"),
                 "stop_cause": self._stop_cause,
                 "killed": self._killed,
                 "oom_kills": oom_kills,

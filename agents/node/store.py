@@ -45,7 +45,7 @@ class Store:
     @contextmanager
     def pinned(self, digests: Iterable[str]) -> Iterator[None]:
         """Keep these while inside, however full the store is."""
-        kept = Counter(digests)
+        kept = Counter(list(digests))
         self._pins.update(kept)
         try:
             yield

@@ -21,8 +21,9 @@ INTERRUPT_GRACE_SECONDS = 10.0
 class Supervisor:
     """Idempotent verbs: what is asked for twice happens once."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, *, on_settled: Callable[[], None]) -> None:
         self._around = around
+        self._on_settled = on_settled  # there may be orders that waited for it
         self._journal: Journal = around.journal
         self._workloads: dict[UUID, Workload] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
@@ -41,10 +42,10 @@ class Supervisor:
             return
         log.info("order to %s workload %s, fence %d", order.op, order.workload, order.fence)
         known = self._workloads.get(order.workload)
-        if known is None:
-            self._attend(claim)
-        elif order.op == "stop":
+        if known is not None and order.op == "stop":
             await known.stop(Asked(Cause.STOPPED, order.grace_seconds))
+        elif order.workload not in self._tasks:
+            self._attend(claim)
 
     def workloads(self) -> list[Workload]:
         return list(self._workloads.values())
@@ -117,12 +118,16 @@ class Supervisor:
     async def _see_through(self, workload: Workload) -> None:
         await self._persist(workload.live, workload)
         self._workloads.pop(workload.id, None)
+        self._forget(workload)
+
+    def _forget(self, workload: Workload) -> None:
         self._tasks.pop(workload.id, None)
+        self._on_settled()
 
     async def _abandon(self, workload: Workload, before: "asyncio.Task[None]") -> None:
         await asyncio.gather(before, return_exceptions=True)
         await self._persist(workload.abandon, workload)
-        self._tasks.pop(workload.id, None)
+        self._forget(workload)
 
     async def _persist(self, step: Callable[[], Awaitable[None]], workload: Workload) -> None:
         """Until it is done: a full disk or a bug in one workload is tried again, and seen."""

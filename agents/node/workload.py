@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from uuid import UUID
 
 from agents.node import failures, outputs, shim, workspace
 from agents.node.client import ControlPlane, Refused, TicketRefused, until_answered
+from agents.node.concurrency import each
 from agents.node.failures import Exit, Failed
 from agents.node.journal import Claim, Journal
 from agents.node.processes import end_strays, gone
@@ -25,7 +26,13 @@ from agents.node.tails import LogTail, MetricsTail
 from agents.node.workspace import Process, Workspace
 from agents.protocol.base import Reason
 from agents.protocol.link import WorkloadReport
-from agents.protocol.rest import OutputFinished, OutputRequest, StartAnswer, StartRequest
+from agents.protocol.rest import (
+    OutputFinished,
+    OutputRequest,
+    StartAnswer,
+    StartRequest,
+    Ticket,
+)
 from agents.protocol.specs import FileRef, ScriptSpec, WorkloadSpec, decode_spec, sha256_of
 from agents.protocol.workloads import Cause, WorkloadState
 
@@ -35,7 +42,9 @@ SHIM = Path(shim.__file__)
 RUNNER = Path(__file__).parents[1] / "runners" / "__main__.py"
 ASK_AGAIN_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 0.05
-FETCH_TRIES = 3
+TRIES = 3  # at what should not fail twice
+FETCHES_AT_ONCE = 8
+SENDS_AT_ONCE = 4
 
 T = TypeVar("T")
 
@@ -90,6 +99,7 @@ class Workload:
         self._workspace = Workspace(around.workloads / str(claim.workload))
         self._shim: Process | None = None  # while it runs
         self._child: subprocess.Popen[bytes] | None = None  # the same, if it is ours to bury
+        self._tickets: dict[str, Ticket] = {}  # by digest
         self._asked: Asked | None = None
         self._stop_asked = asyncio.Event()
         self._stored = asyncio.Event()  # something more of it is stored on the other side
@@ -130,14 +140,9 @@ class Workload:
 
     async def _run(self) -> None:
         if self._workspace.started() is None:
-            try:
-                ready = await self._unless_stopped(self._prepare())
-                if ready is None:
-                    await self._report_outcome(self._stopped_before_start())
-                    return
-                await self._spawn(*ready)
-            except Failed as failed:
-                await self._report_outcome(_failure(failed))
+            over = await self._begin()
+            if over is not None:
+                await self._report_outcome(over)
                 return
         ended, at = await self._follow()
         await self._finish(ended, at)
@@ -147,6 +152,22 @@ class Workload:
         await asyncio.to_thread(self._workspace.remove)
 
     # --- beginning --------------------------------------------------------------------------------
+
+    async def _begin(self) -> Outcome | None:
+        """Bring it to its payload's first instruction; how it ended if it never came so far."""
+        try:
+            ready = await self._unless_stopped(self._prepare())
+            if ready is None:
+                return self._stopped_before_start()
+            await self._spawn(*ready)
+        except LetGo:
+            raise
+        except Failed as failed:
+            return _failure(failed)
+        except Exception as error:
+            log.exception("workload %s cannot be started", self.id)
+            return _failure(Failed("node_trouble", detail=_told(error)))
+        return None
 
     async def _prepare(self) -> tuple[WorkloadSpec, StartAnswer]:
         """Everything before a process: what it is, the yes, and its inputs."""
@@ -159,18 +180,22 @@ class Workload:
         answer = await self._approval()
         await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
         self.state = WorkloadState.STARTING
-        with self._around.store.pinned(ticket.digest for ticket in answer.tickets):
-            try:
-                await asyncio.to_thread(self._workspace.create)
-                for item in spec.inputs:
-                    for file in item.files:
-                        await self._fetch(file, self._workspace.fetched / item.name, answer)
-                if isinstance(spec.payload, ScriptSpec):
-                    await self._fetch(spec.payload.code, self._workspace.fetched_code, answer)
-                await asyncio.to_thread(self._around.store.shrink)
-            except OSError as error:
-                raise Failed("node_trouble", detail=str(error)) from error
+        self._tickets = {ticket.digest: ticket for ticket in answer.tickets}
+        with self._around.store.pinned(self._tickets):
+            await asyncio.to_thread(self._workspace.create)
+            await each(self._fetch, self._wanted(spec), at_once=FETCHES_AT_ONCE)
+            await asyncio.to_thread(self._around.store.shrink)
         return spec, answer
+
+    def _wanted(self, spec: WorkloadSpec) -> Iterator[tuple[FileRef, Path]]:
+        """Every file the spec names, and where the runner looks for it."""
+        for item in spec.inputs:
+            folder = _within(self._workspace.fetched, item.name)
+            for file in item.files:
+                yield file, _within(folder, file.path)
+        if isinstance(spec.payload, ScriptSpec):
+            code = spec.payload.code
+            yield code, _within(self._workspace.fetched_code, code.path)
 
     async def _approval(self) -> StartAnswer:
         """The control plane's yes. The same nonce every time: a lost answer is asked for again."""
@@ -186,13 +211,10 @@ class Workload:
                 raise LetGo
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
-    async def _fetch(self, file: FileRef, folder: Path, answer: StartAnswer) -> None:
-        """A file that the spec names, where the runner looks for it."""
-        target = Path(os.path.normpath(folder / file.path))
-        if folder not in target.parents:
-            raise Failed("input_path_unusable", path=file.path)
-        for attempt in range(1, FETCH_TRIES + 1):
-            ticket = next((t for t in answer.tickets if t.digest == file.digest), None)
+    async def _fetch(self, wanted: tuple[FileRef, Path]) -> None:
+        file, target = wanted
+        for attempt in range(1, TRIES + 1):
+            ticket = self._tickets.get(file.digest)
             if ticket is None:
                 raise Failed("input_without_ticket", path=file.path)
             try:
@@ -203,9 +225,10 @@ class Workload:
                 break
             except (Corrupt, TicketRefused) as error:
                 log.warning("workload %s: input %s: %s", self.id, file.path, error)
-                if attempt == FETCH_TRIES:
+                if attempt == TRIES:
                     raise Failed("input_unobtainable", path=file.path) from error
-                answer = await self._approval()  # with tickets that hold longer
+                answer = await self._approval()  # its tickets hold longer
+                self._tickets = {ticket.digest: ticket for ticket in answer.tickets}
         await asyncio.to_thread(self._around.store.place, file.digest, target)
 
     async def _spawn(self, spec: WorkloadSpec, answer: StartAnswer) -> None:
@@ -213,9 +236,9 @@ class Workload:
         heard, told = os.pipe2(os.O_CLOEXEC)
         try:
             self._child = await asyncio.to_thread(self._start_shim, spec, answer, told)
-        except OSError as error:
+        except BaseException:
             os.close(heard)
-            raise Failed("node_trouble", detail=str(error)) from error
+            raise
         finally:
             os.close(told)
         await until_readable(heard)
@@ -333,32 +356,47 @@ class Workload:
         if ended.stop_cause is Cause.STOPPED:
             return STOPPED
         tail = await asyncio.to_thread(self._workspace.log_tail)
+        tail += ended.dropped_tail.encode()
         wrong = failures.sort(ended, tail, self._workspace.failure())
         if wrong is not None:
             return _failure(wrong)
         try:
             kept = await self._unless_stopped(self._send_outputs())
+        except LetGo:
+            raise
         except Failed as failed:
             return _failure(failed)
+        except Exception as error:
+            log.exception("workload %s: its outputs cannot be sent", self.id)
+            return _failure(Failed("node_trouble", detail=_told(error)))
         return STOPPED if kept is None else Outcome(WorkloadState.SUCCEEDED, outputs=tuple(kept))
 
     async def _send_outputs(self) -> list[FileRef]:
         """Every file under DATAHALL_OUTPUTS, once it is stored on the other side."""
-        try:
-            found = await asyncio.to_thread(outputs.collect, self._workspace.outputs)
-        except OSError as error:
-            raise Failed("node_trouble", detail=str(error)) from error
-        for output in found:
-            await self._ask(partial(self._send, output), f"output {output.ref.path}")
+        found = await asyncio.to_thread(outputs.collect, self._workspace.outputs)
+        different = {output.ref.digest: output for output in found}
+        await each(self._send, different.values(), at_once=SENDS_AT_ONCE)
         return [output.ref for output in found]
 
     async def _send(self, output: outputs.Output) -> None:
+        await self._ask(partial(self._offer, output), f"output {output.ref.path}")
+
+    async def _offer(self, output: outputs.Output) -> None:
         plane, fence, ref = self._around.control_plane, self.claim.fence, output.ref
         request = OutputRequest(fence=fence, digest=ref.digest, size=ref.size)
-        answer = await plane.offer_output(self.id, request)
-        if not answer.stored:
+        for tries_left in reversed(range(TRIES)):
+            answer = await plane.offer_output(self.id, request)
+            if answer.stored:
+                return
             await plane.upload(answer.upload_url, output.source, ref.size)
-            await plane.finish_output(self.id, OutputFinished(fence=fence, digest=ref.digest))
+            try:
+                await plane.finish_output(self.id, OutputFinished(fence=fence, digest=ref.digest))
+            except Refused as refused:
+                if refused.lets_go or not tries_left:
+                    raise
+                log.warning("workload %s: output %s: %s", self.id, ref.path, refused)
+            else:
+                return
 
     # --- saying -----------------------------------------------------------------------------------
 
@@ -440,8 +478,20 @@ def _tails(claim: Claim, around: Surroundings) -> tuple[LogTail, MetricsTail]:
     )
 
 
+def _within(folder: Path, path: str) -> Path:
+    """A path that stays below a folder, whatever the spec says."""
+    target = Path(os.path.normpath(folder / path))
+    if folder not in target.parents:
+        raise Failed("input_path_unusable", path=path)
+    return target
+
+
 def _failure(failed: Failed) -> Outcome:
     return Outcome(WorkloadState.FAILED, failed.reason, failed.cause)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 async def until_readable(file: int) -> None:

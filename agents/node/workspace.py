@@ -119,6 +119,7 @@ class Workspace:
             oom_kills=found["oom_kills"],
             log_bytes=found["log_bytes"],
             dropped_log_bytes=found["dropped_log_bytes"],
+            dropped_tail=found["dropped_tail"],
         )
         return ended, found["at"]
 

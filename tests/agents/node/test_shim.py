@@ -276,6 +276,11 @@ class TestLog:
         assert one.log == "x" * 1000
         assert (ended["log_bytes"], ended["dropped_log_bytes"]) == (1000, 299_000)
 
+    def test_keeps_the_last_words_of_what_it_drops(self, run: Callable[..., Run]) -> None:
+        one = run("print('x' * 9000); print('Error: at last')", max_log_bytes=10)
+
+        assert one.ended()["dropped_tail"].endswith("x\nError: at last\n")
+
     def test_keeps_bytes_as_they_are(self, run: Callable[..., Run]) -> None:
         one = run("import os; os.write(1, bytes(range(256)) * 1000)")
 
