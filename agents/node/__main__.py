@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     state.prepare()
     try:
         state.lock()
+        if options.url:
+            state.keep_address(options.url.rstrip("/"))
         daemon = Daemon(
             state,
             Options(
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
     running = verbs.add_parser("run", help="work for the installation this node has joined")
     running.add_argument("--state", type=Path, required=True, metavar="DIR")
+    running.add_argument("--url", help="where the control plane is now, if it has moved")
     running.add_argument("--no-broker", action="store_true", help="live by pulling alone")
     running.add_argument("--no-pull", action="store_true", help="live by the broker alone")
     running.add_argument("--simulate-gpus", type=int, default=0, metavar="N")

@@ -70,6 +70,12 @@ class State:
     def keep_identity(self, identity: Identity) -> None:
         write_durably(self.identity_file, msgspec.json.encode(identity))
 
+    def keep_address(self, url: str) -> None:
+        """The control plane has moved; this node remains who it is."""
+        identity = self.identity()
+        if identity.url != url:
+            self.keep_identity(msgspec.structs.replace(identity, url=url))
+
     def key(self) -> Ed25519PrivateKey:
         """The node's own key, made on first use; it never leaves this folder."""
         if not self.key_file.exists():

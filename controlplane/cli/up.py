@@ -14,6 +14,7 @@ import time
 import webbrowser
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -152,11 +153,12 @@ class _Launcher:
             await self._supervisor.run(
                 "join", own.join_command(prepared["join_token"]), env=own.bare_environment, cwd=CODE
             )
+        started_at = datetime.now(UTC)  # the agent of the last start may count as fresh for a while
         await self._supervisor.start(
             own.agent(lifeline=self._lifeline, simulated_gpus=self._simulated_gpus)
         )
         deadline = time.monotonic() + NODE_WAIT_SECONDS
-        while not await asyncio.to_thread(own.node_is_fresh, prepared["token"]):
+        while not await asyncio.to_thread(own.node_is_fresh, prepared["token"], since=started_at):
             if time.monotonic() > deadline:
                 raise EmbeddedError(
                     f"the agent of this machine made no contact in {NODE_WAIT_SECONDS:.0f} seconds"

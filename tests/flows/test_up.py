@@ -14,7 +14,7 @@ import pytest
 from tests.flows.installation import ROOT, Up, api, until
 from tests.servers import free_port
 
-pytestmark = [pytest.mark.xdist_group("installation"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(300)]
 
 SERVICES = {
     "postgres": "bin/postgres",
@@ -140,8 +140,12 @@ class TestStopping:
         second.stop(signal.SIGKILL)
         until(lambda: second.left() == [])
 
-        third = start(state, port)
-        third.wait_until_ready()
+        third = start(state, another := free_port())
+        moved = third.wait_until_ready()
+        assert moved["url"].endswith(f":{another}")
+        with api(moved) as client:
+            (same,) = client.get("/nodes").json()["results"]
+            assert (same["id"], same["contact"]) == (node["id"], "fresh")
         assert third.stop(signal.SIGTERM) == 0
         assert third.left() == []
 
@@ -162,6 +166,17 @@ class TestRefusals:
 
         assert refused.returncode == 1
         assert f"port {port} of the web server is in use: choose another one" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+    def test_says_that_its_state_is_damaged(self, tmp_path):
+        state = tmp_path / "state"
+        state.mkdir()
+        (state / "embedded.json").write_text("{")
+
+        refused = _up(state, free_port())
+
+        assert refused.returncode == 1
+        assert f"{state}/embedded.json is damaged" in refused.stderr
         assert "Traceback" not in refused.stderr
 
 

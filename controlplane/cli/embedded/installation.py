@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Installation:
         file = state / "embedded.json"
         try:
             known: dict[str, Any] = json.loads(file.read_text())
+        except ValueError:
+            raise EmbeddedError(_damaged(file)) from None
         except FileNotFoundError:
             known = {
                 "port": DEFAULT_PORT,
@@ -70,7 +73,10 @@ class Installation:
                 "valkey_password": secrets.token_urlsafe(24),
                 "secret_key": secrets.token_urlsafe(48),
             }
-        chosen = Chosen(**known | ({"port": port} if port else {}))
+        try:
+            chosen = Chosen(**known | ({"port": port} if port else {}))
+        except TypeError:
+            raise EmbeddedError(_damaged(file)) from None
         write_private(file, asdict(chosen))
         return cls(state, chosen)
 
@@ -132,6 +138,7 @@ class Installation:
             name="agent",
             argv=(
                 *(sys.executable, "-m", "agents.node", "run", "--state", str(self.node)),
+                *("--url", self.url),  # the port may be another than when it joined
                 *(("--simulate-gpus", str(simulated_gpus)) if simulated_gpus else ()),
             ),
             env=self.bare_environment
@@ -155,11 +162,13 @@ class Installation:
         """Whether the web server says that it and what it needs are well."""
         return self._get("/readyz", token="") is not None
 
-    def node_is_fresh(self, token: str) -> bool:
-        """Whether this machine's agent is in contact, as the API sees it."""
+    def node_is_fresh(self, token: str, *, since: datetime) -> bool:
+        """Whether this machine's agent has made contact since then, as the API sees it."""
         identity = json.loads((self.node / "identity.json").read_text())
         node = self._get(f"/api/v1/nodes/{identity['node']}", token=token)
-        return bool(node and node["contact"] == "fresh")
+        if node is None or node["contact"] != "fresh" or node["last_contact_at"] is None:
+            return False
+        return datetime.fromisoformat(node["last_contact_at"]) >= since
 
     def _get(self, path: str, *, token: str) -> dict[str, Any] | None:
         connection = http.client.HTTPConnection(HOST, self.chosen.port, timeout=5)
@@ -213,11 +222,17 @@ def locked(state: Path) -> Iterator[None]:
         yield
 
 
+def _damaged(file: Path) -> str:
+    return f"{file} is damaged: put it back from a backup, or move the folder away to start anew"
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError:
+            raise EmbeddedError(f"port {port} is for root alone: choose one above 1023") from None
         except OSError:
             return False
         return True
