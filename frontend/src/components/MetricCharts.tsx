@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react'
 import type { MetricSeries, MetricStream } from '@/api/metric-stream'
 import { useI18n } from '@/i18n'
 import { LineChart, type Range } from '@/ui/LineChart'
+import type { Formats } from '@/util/formats'
 import { byInterest, curve, extent, PROGRESS } from '@/util/metrics'
 import classes from './MetricCharts.module.css'
 
@@ -14,15 +15,27 @@ interface Props {
 
 const SHOWN_AT_FIRST = 4
 
-/** A run's metrics under one cursor, losses first. */
+/** A run's metrics under one cursor, losses first; what was measured once is a number, no curve. */
 export function MetricCharts({ stream, zoom, onZoom }: Props) {
-  const { t } = useI18n()
+  const { t, format } = useI18n()
   const [all, showAll] = useState(false)
   const series = stream.series.filter(({ name }) => name !== PROGRESS).sort(byInterest)
   const whole = extent(series) // one axis for all, or one cursor would mean several steps
-  const shown = all ? series : series.slice(0, SHOWN_AT_FIRST)
+  const curves = series.filter(({ steps }) => steps.length > 1)
+  const figures = series.filter(({ steps }) => steps.length === 1)
+  const shown = all ? curves : curves.slice(0, SHOWN_AT_FIRST)
   return (
     <div className={classes.charts}>
+      {figures.length > 0 && (
+        <dl className={classes.figures}>
+          {figures.map(({ name, values }) => (
+            <div key={name}>
+              <dt className={classes.name}>{name}</dt>
+              <dd className="numbers">{reading(values[0], format)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
       {shown.map((one) => (
         <MetricChart
           key={one.name}
@@ -33,9 +46,9 @@ export function MetricCharts({ stream, zoom, onZoom }: Props) {
         />
       ))}
       <div className={classes.more}>
-        {series.length > shown.length && (
+        {curves.length > shown.length && (
           <Button variant="subtle" size="compact-sm" onClick={() => showAll(true)}>
-            {t('metrics.show_all', { count: series.length })}
+            {t('metrics.show_all', { count: curves.length })}
           </Button>
         )}
         {zoom && (
@@ -63,15 +76,14 @@ function MetricChart({ series, version, range, onZoom }: ChartProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: see version
   const { x, y, order } = useMemo(() => curve(series), [series, version])
   const index = order[hovered ?? order.length - 1] ?? order.at(-1) ?? 0
-  const value = series.values[index] ?? null
+  const value = reading(series.values[index], format)
   const step = series.steps[index] ?? 0
-  const reading = value === null ? '–' : format.value(value)
   return (
     <figure className={classes.figure}>
       <figcaption className={classes.caption}>
         <span className={classes.name}>{series.name}</span>
         <span className="numbers">
-          <strong>{reading}</strong>{' '}
+          <strong>{value}</strong>{' '}
           <span className={classes.step}>
             {t('metrics.at_step', { step: format.number(step) })}
           </span>
@@ -80,7 +92,7 @@ function MetricChart({ series, version, range, onZoom }: ChartProps) {
       <LineChart
         summary={t('metrics.summary', {
           name: series.name,
-          value: reading,
+          value,
           step: format.number(step),
         })}
         x={x}
@@ -96,3 +108,6 @@ function MetricChart({ series, version, range, onZoom }: ChartProps) {
     </figure>
   )
 }
+
+const reading = (value: number | null | undefined, format: Formats) =>
+  value == null ? '–' : format.value(value)

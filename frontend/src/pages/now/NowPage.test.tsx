@@ -38,7 +38,15 @@ const quiet = {
   },
   'GET /api/v1/projects/default/jobs/j1/metrics': {
     through: 10,
-    series: [{ name: 'train/loss', points: [[0, 2.5, 1]] }],
+    series: [
+      {
+        name: 'train/loss',
+        points: [
+          [0, 3.5, 0],
+          [5, 2.5, 1],
+        ],
+      },
+    ],
   },
 }
 
@@ -70,7 +78,7 @@ describe('NowPage', () => {
   it('draws the loss on as it is pushed', async () => {
     serve(quiet)
     open('/projects/default')
-    await screen.findByRole('img', { name: 'train/loss: 2.5 at step 0' })
+    await screen.findByRole('img', { name: 'train/loss: 2.5 at step 5' })
 
     await tell('workload.w1', {
       event: 'points',
