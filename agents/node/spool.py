@@ -5,9 +5,12 @@ import sqlite3
 import msgspec
 
 from agents.node.database import Database
-from agents.protocol.link import Block, WorkloadReport
+from agents.protocol.link import MAX_FRAME_BYTES, Block, WorkloadReport
 
 MAX_BLOCKS = 24 * 360  # a day of silence; then the oldest give way, counted
+MAX_REPORT_BYTES = (
+    MAX_FRAME_BYTES // 2
+)  # of one frame; the list of a run's outputs may be that long
 
 
 class Spool:
@@ -18,14 +21,20 @@ class Spool:
         self._max_blocks = max_blocks
 
     def reports_after(self, seq: int, limit: int) -> list[WorkloadReport]:
+        """The next reports, no more than a frame takes."""
+        reports: list[WorkloadReport] = []
+        room = MAX_REPORT_BYTES
         with self._database.transaction() as cursor:
             rows = cursor.execute(
                 "SELECT seq, body FROM reports WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-            ).fetchall()
-        return [
-            msgspec.structs.replace(msgspec.msgpack.decode(body, type=WorkloadReport), seq=seq)
-            for seq, body in rows
-        ]
+            )
+            for number, body in rows:
+                room -= len(body)
+                if reports and room < 0:
+                    break
+                report = msgspec.msgpack.decode(body, type=WorkloadReport)
+                reports.append(msgspec.structs.replace(report, seq=number))
+        return reports
 
     def add_block(self, start: float, data: bytes) -> None:
         """Keep a block; when there are too many, the oldest is dropped and counted."""

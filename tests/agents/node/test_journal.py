@@ -13,7 +13,8 @@ from agents.node.database import Database
 from agents.node.journal import Claim, Journal
 from agents.node.spool import Spool
 from agents.protocol.envelope import Order
-from agents.protocol.link import WorkloadReport
+from agents.protocol.link import MAX_FRAME_BYTES, WorkloadReport, encode_frame
+from agents.protocol.specs import FileRef
 from agents.protocol.workloads import WorkloadState
 
 NOW = 1_800_000_000
@@ -180,6 +181,19 @@ class TestSpool:
         assert [r.seq for r in spool.reports_after(0, 10)] == sequence
         spool.acknowledge(reports=sequence[1])
         assert [r.seq for r in spool.reports_after(0, 10)] == sequence[2:]
+
+    def test_gives_no_more_reports_at_once_than_a_frame_takes(self, database: Database) -> None:
+        journal, spool = Journal(database), Spool(database)
+        names = [FileRef(path=f"{n:0200}", digest="0" * 64, size=1) for n in range(1700)]
+        long = report(WorkloadState.SUCCEEDED, outputs=names)
+        sequence = [journal.move(long) for _ in range(3)]
+
+        through = 0
+        for seq in sequence:
+            some = spool.reports_after(through, 100)
+            assert len(encode_frame(*some)) < MAX_FRAME_BYTES
+            assert [r.seq for r in some] == [seq]
+            through = seq
 
     def test_never_gives_a_sequence_twice(self, database: Database) -> None:
         journal, spool = Journal(database), Spool(database)
