@@ -26,6 +26,7 @@ class Supervisor:
         self._on_settled = on_settled  # there may be orders that waited for it
         self._journal: Journal = around.journal
         self._workloads: dict[UUID, Workload] = {}
+        self._leaving: dict[UUID, Workload] = {}  # somebody else has them by now
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._stored: dict[tuple[UUID, str], int] = {}  # positions to be kept
 
@@ -41,11 +42,11 @@ class Supervisor:
         if claim is None:
             return
         log.info("order to %s workload %s, fence %d", order.op, order.workload, order.fence)
-        known = self._workloads.get(order.workload)
-        if known is not None and order.op == "stop":
-            await known.stop(Asked(Cause.STOPPED, order.grace_seconds))
-        elif order.workload not in self._tasks:
+        known = self._workloads.get(order.workload) or self._leaving.get(order.workload)
+        if known is None or known.claim.fence != claim.fence:
             self._attend(claim)
+        elif order.op == "stop":
+            await known.stop(Asked(Cause.STOPPED, order.grace_seconds))
 
     def workloads(self) -> list[Workload]:
         return list(self._workloads.values())
@@ -78,7 +79,7 @@ class Supervisor:
             if workload is None:
                 continue
             log.warning("workload %s is not this node's any more", workload_id)
-            del self._workloads[workload_id]
+            self._leaving[workload_id] = self._workloads.pop(workload_id)
             self._tasks[workload_id].cancel()
             self._tasks[workload_id] = asyncio.create_task(
                 self._abandon(workload, self._tasks[workload_id])
@@ -111,23 +112,31 @@ class Supervisor:
 
     def _attend(self, claim: Claim) -> None:
         workload = Workload(claim, self._around)
+        before = self._tasks.get(claim.workload)  # of an older fence, settled and tidying up
         self._workloads[claim.workload] = workload
-        task = asyncio.create_task(self._see_through(workload), name=f"workload {claim.workload}")
-        self._tasks[claim.workload] = task
+        self._tasks[claim.workload] = asyncio.create_task(
+            self._see_through(workload, before), name=f"workload {claim.workload}"
+        )
 
-    async def _see_through(self, workload: Workload) -> None:
+    async def _see_through(self, workload: Workload, before: "asyncio.Task[None] | None") -> None:
+        if before is not None:
+            await asyncio.wait([before])
         await self._persist(workload.live, workload)
-        self._workloads.pop(workload.id, None)
+        self._forget(workload)
+
+    async def _abandon(self, workload: Workload, before: "asyncio.Task[None]") -> None:
+        await asyncio.wait([before])
+        await self._persist(workload.abandon, workload)
         self._forget(workload)
 
     def _forget(self, workload: Workload) -> None:
-        self._tasks.pop(workload.id, None)
+        """Nothing more of it here, unless a newer fence of it is attended to by now."""
+        for known in (self._workloads, self._leaving):
+            if known.get(workload.id) is workload:
+                del known[workload.id]
+        if self._tasks.get(workload.id) is asyncio.current_task():
+            del self._tasks[workload.id]
         self._on_settled()
-
-    async def _abandon(self, workload: Workload, before: "asyncio.Task[None]") -> None:
-        await asyncio.gather(before, return_exceptions=True)
-        await self._persist(workload.abandon, workload)
-        self._forget(workload)
 
     async def _persist(self, step: Callable[[], Awaitable[None]], workload: Workload) -> None:
         """Until it is done: a full disk or a bug in one workload is tried again, and seen."""
