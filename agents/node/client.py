@@ -222,7 +222,12 @@ class ControlPlane:
             answer = await self._http.request(method, url, **more)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(str(error) or type(error).__name__) from error
-        _check(answer)
+        try:
+            _check(answer)
+        except Refused as refused:
+            if not refused.problem.code:  # of whatever stands in between: not the one we asked
+                raise Unavailable(f"{method} {answer.request.url.path}: {refused.status}") from None
+            raise
         return answer
 
 

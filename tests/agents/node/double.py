@@ -78,6 +78,7 @@ class Double:
         # how it behaves
         self.acknowledges = True
         self.refuses: set[UUID] = set()
+        self.hidden = 0  # so many calls reach only a proxy that knows nobody behind it
         self.cuts: dict[str, int] = {}  # a download of this digest breaks off after so many bytes
         self._links: set[Callable[[dict[str, Any]], Awaitable[None]]] = set()
         self._seq = 0
@@ -207,6 +208,9 @@ class Double:
                 return self._token(msgspec.json.decode(body, type=TokenRequest))
         if headers.get("authorization") != f"Bearer {self.token}":
             return problem(401, "unauthenticated")
+        if self.hidden:
+            self.hidden -= 1
+            return 404, {"content-type": "text/html"}, b"<h1>Not Found</h1>"
         match path.removeprefix("/agent/v1/").split("/"):
             case ["desired"]:
                 return ok(Desired(envelopes=self.desired))

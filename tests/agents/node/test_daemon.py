@@ -183,6 +183,20 @@ class TestStop:
         wait_for(lambda: not started.parent.exists(), "the workspace to be cleaned")
         assert plane.states(workload) == [S.RUNNING]
 
+    def test_a_404_of_something_in_between_is_no_refusal(
+        self, plane: Double, agent: Agent, script: Script
+    ) -> None:
+        workload = plane.want(script("print('hello')"))
+        plane.answer[workload] = StartAnswer(answer="wait")
+        agent.start()
+        wait_for(lambda: plane.starts[workload], "the approval to be asked for")
+
+        plane.hidden = 2
+        wait_for(lambda: not plane.hidden, "the proxy to answer instead")
+        del plane.answer[workload]
+
+        assert plane.final(workload).state == S.SUCCEEDED
+
 
 class TestApproval:
     def test_no_settles_it(self, plane: Double, agent: Agent, script: Script) -> None:
