@@ -2,6 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.protocol.workloads import Cause
+from apps.artifacts import paths
 from apps.common.models import BaseModel
 
 
@@ -112,7 +113,7 @@ class RunOutput(BaseModel):
     """Lineage, downwards: a file a run left, and what was made of it."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="outputs")
-    path = models.CharField(max_length=1000)
+    path = models.CharField(max_length=paths.MAX_PATH_BYTES)
     artifact = models.ForeignKey("artifacts.Artifact", models.PROTECT, related_name="+")
     model_version = models.ForeignKey(
         "registry.ModelVersion", models.SET_NULL, null=True, related_name="+"

@@ -56,6 +56,13 @@ class Gang(BaseModel):
         ]
 
 
+class WorkloadManager(models.Manager["Workload"]):
+    """Leaves what may be megabytes in the database until somebody asks for it."""
+
+    def get_queryset(self) -> models.QuerySet["Workload"]:
+        return super().get_queryset().defer("spec", "outputs")
+
+
 class Workload(BaseModel):
     """One supervised process group on one node."""
 
@@ -82,6 +89,8 @@ class Workload(BaseModel):
     dropped_log_bytes = models.BigIntegerField(default=0)  # written beyond the limit: a gap
     outputs = models.JSONField(default=list)  # of FileRef, with `succeeded`
     missed_heartbeats = models.PositiveSmallIntegerField(default=0)  # in a row, not listing it
+
+    objects = WorkloadManager()
 
     class Meta:
         constraints = [

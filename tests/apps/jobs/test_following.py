@@ -3,6 +3,7 @@
 import pytest
 
 from agents.protocol.workloads import Cause, WorkloadState
+from apps.artifacts import paths
 from apps.common import events
 from apps.common.sweeps import SWEEPS
 from apps.datasets.models import DatasetVersion
@@ -10,6 +11,7 @@ from apps.jobs import results, selectors, services, subscribers, sweeps
 from apps.jobs.models import Job, JobState, RunOutput, RunState
 from apps.registry import services as registry
 from apps.registry.models import ModelVersion
+from apps.workloads import selectors as gangs
 from apps.workloads import sweeps as scheduling_sweeps
 from tests.apps.jobs import make
 from tests.apps.jobs.agent import Agent
@@ -36,6 +38,29 @@ def told(monkeypatch) -> list[tuple[str, str]]:
         events.hub, "tell", lambda topic, message: heard.append((topic, message.get("event", "")))
     )
     return heard
+
+
+@pytest.mark.django_db
+class TestOutputs:
+    def test_of_the_longest_path_are_kept(self):
+        job = make.script(make.project())
+        path = "/".join(["d" * 255] * 3 + ["f" * 254, "x"])
+        assert len(path) == paths.MAX_PATH_BYTES
+
+        Agent(hosts.node()).run().succeed({path: b"weights"})
+        sweeps.settle_runs()
+
+        assert settled(job).state == JobState.SUCCEEDED
+        assert RunOutput.objects.get().path == path
+
+
+@pytest.mark.django_db
+def test_lists_of_jobs_leave_specs_in_the_database():
+    job = make.script(make.project())
+
+    gang = gangs.gangs([job.runs.get().gang_id]).popitem()[1]
+
+    assert {"spec", "outputs"} <= gangs.first_workload(gang).get_deferred_fields()
 
 
 @pytest.mark.django_db(transaction=True)

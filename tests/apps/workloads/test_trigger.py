@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def workload_in(state: WorkloadState) -> Workload:
     """A row in any state, as a restore would write it."""
-    workload = make.gang().workloads.get()
+    workload = make.gang().workloads.defer(None).get()
     Workload.objects.filter(pk=workload.pk).delete()
     workload.state = state.value
     workload.node = make.node()
