@@ -57,10 +57,11 @@ def send_stop(
     An order that was obeyed is given again: the node runs what it had stopped, or says so.
     """
     order, created = Outbox.objects.get_or_create(
+        node=node,
         workload_id=workload_id,
         fence=fence,
         op="stop",
-        defaults={"node": node, "gang_id": gang_id, "grace_seconds": grace_seconds},
+        defaults={"gang_id": gang_id, "grace_seconds": grace_seconds},
     )
     if not created and (order.settled_at or order.grace_seconds != grace_seconds):
         # the envelope that is out is spent, or says the old grace: have another signed
@@ -70,11 +71,20 @@ def send_stop(
     wake("outbox")
 
 
-def settle(*, workload_id: UUID, fence: int, at: datetime, op: str | None = None) -> None:
-    """The orders of this workload, or those of one kind, have been obeyed or are void."""
+def settle(
+    *,
+    workload_id: UUID,
+    fence: int,
+    at: datetime,
+    op: str | None = None,
+    node_id: UUID | None = None,
+) -> None:
+    """The orders of this workload, or those of one kind or node, have been obeyed or are void."""
     orders = Outbox.objects.filter(workload_id=workload_id, fence=fence, settled_at=None)
     if op is not None:
         orders = orders.filter(op=op)
+    if node_id is not None:
+        orders = orders.filter(node=node_id)
     orders.update(settled_at=at)
 
 

@@ -129,7 +129,9 @@ class Outbox(BaseModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["workload_id", "fence", "op"], name="outbox_one_per_order"
+                # of each node: else one could take another's order by naming its workload
+                fields=["workload_id", "fence", "op", "node"],
+                name="outbox_one_per_order",
             )
         ]
         indexes = [

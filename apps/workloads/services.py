@@ -39,6 +39,7 @@ from apps.common import reasons
 from apps.common.actors import Actor
 from apps.common.errors import DomainError
 from apps.common.events import publish
+from apps.common.guards import guard_deletion
 from apps.common.jsonb import storable
 from apps.fleet import dispatch
 from apps.fleet import services as fleet
@@ -53,6 +54,7 @@ log = logging.getLogger(__name__)
 
 RUN_TOKEN_LIFETIME = timedelta(days=30)  # revoked when the run ends; this is only the outer bound
 MISSED_HEARTBEATS = 6  # a minute of them: a report that is still on its way has long arrived
+MOST_STRANGERS = 100  # ordered to stop by one heartbeat; the next one sees to the rest
 INTEGER, BIG_INTEGER = 2**31 - 1, 2**63 - 1  # the largest that columns hold
 # a node lists what it was given leave to start until the last report of it is acknowledged
 LISTED = (
@@ -419,7 +421,7 @@ def apply_report(*, node_id: UUID, report: WorkloadReport, at: datetime) -> None
     except StaleFence:
         if report.state.is_final and _is_outdated(report.workload, report.fence):
             # the order to stop what was taken back has been obeyed
-            dispatch.settle(workload_id=report.workload, fence=report.fence, at=at)
+            dispatch.settle(workload_id=report.workload, fence=report.fence, at=at, node_id=node_id)
         raise
 
 
@@ -552,7 +554,7 @@ def _stop_strangers(node_id: UUID, listed: dict[UUID, RunningWorkload]) -> None:
             "id", "gang_id"
         )
     )
-    for item in strangers:
+    for item in strangers[:MOST_STRANGERS]:
         dispatch.send_stop(
             node=node,
             gang_id=gangs[item.workload],
@@ -637,6 +639,16 @@ def _project_of_live(workload_id: UUID, node_id: UUID, fence: int) -> Project:
     if workload is None:
         raise StaleFence(workload=str(workload_id))
     return workload.gang.project
+
+
+# --- leaving -------------------------------------------------------------------------------------
+
+
+@guard_deletion(Node)
+def keep_while_needed(node: Node) -> None:
+    """A node that still has something to send keeps its place: it holds no room any more."""
+    if Workload.objects.filter(node=node, ended_at=None).exists():
+        raise fleet.NodeBusy(name=node.name)
 
 
 # --- shared by all writers -----------------------------------------------------------------------

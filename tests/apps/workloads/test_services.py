@@ -12,6 +12,7 @@ from apps.artifacts.models import Artifact
 from apps.common.actors import SYSTEM
 from apps.common.errors import NotFound
 from apps.common.ids import uuid7
+from apps.fleet import services as fleet
 from apps.fleet.models import Node, Outbox
 from apps.workloads import scheduling, selectors, services
 from apps.workloads.models import Gang, Lease, Workload
@@ -524,6 +525,35 @@ class TestReconcile:
             tell(workload, S.STOPPED, fence=old)
         assert not Outbox.objects.filter(op="stop", settled_at=None).exists()
 
+    def test_does_not_let_a_node_keep_anothers_order_from_it(self):
+        workload = started()
+        liar = make.node()
+
+        services.reconcile(node_id=liar.id, running=[self.listed(workload)], at=LATER)
+        services.stop_gang(gang_id=workload.gang_id, actor=SYSTEM, at=LATER)
+
+        assert Outbox.objects.filter(op="stop", node=workload.node, settled_at=None).count() == 1
+
+    def test_does_not_believe_a_node_that_anothers_order_was_obeyed(self):
+        workload = started()
+        old = workload.gang.fence - 1
+        self.beat(workload, self.listed(workload, fence=old))
+
+        with pytest.raises(services.StaleFence):
+            tell(workload, S.STOPPED, fence=old, node_id=make.node().id)
+
+        assert Outbox.objects.filter(op="stop", settled_at=None).count() == 1
+
+    def test_gives_only_so_many_orders_at_once(self, monkeypatch):
+        monkeypatch.setattr(services, "MOST_STRANGERS", 1)
+        workload = started()
+        others = [started() for _ in range(3)]
+        old = [self.listed(other, fence=other.gang.fence - 100) for other in others]
+
+        self.beat(workload, self.listed(workload), *old)
+
+        assert Outbox.objects.filter(op="stop").count() == 1
+
     def test_leaves_what_nobody_knows_alone(self):
         workload = started()
         stranger = RunningWorkload(workload=uuid7(), fence=1, state=S.RUNNING)
@@ -531,6 +561,18 @@ class TestReconcile:
         self.beat(workload, self.listed(workload), stranger)
 
         assert not Outbox.objects.filter(op="stop").exists()
+
+
+class TestRemovingANode:
+    def test_is_refused_while_it_has_something_to_send(self):
+        workload = started(S.FINISHING)
+        assert reserved(workload) == 0
+
+        with pytest.raises(fleet.NodeBusy):
+            fleet.remove(node_id=workload.node_id, actor=SYSTEM, at=LATER)
+
+        tell(workload, S.SUCCEEDED)
+        fleet.remove(node_id=workload.node_id, actor=SYSTEM, at=LATER)
 
 
 class TestFences:
