@@ -46,8 +46,8 @@ class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]  # kombu's stubs lack it
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            log.exception("garbage thrown away")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            log.warning("garbage thrown away: %s", type(error).__name__)
             raise Empty from None
 
 
@@ -62,8 +62,8 @@ def strategy(task: Any, app: Celery, consumer: Any, **options: Any) -> Any:
     def guarded(message: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return handle(message, *args, **kwargs)
-        except Exception:
-            log.exception("unreadable message thrown away")
+        except Exception as error:  # noqa: BLE001 - whatever somebody has thought of
+            log.warning("unreadable message thrown away: %s", type(error).__name__)
             message.reject_log_error(log, (Exception,))
             return None
 
