@@ -118,7 +118,14 @@ class Installation:
         )
 
     def controller(self) -> Service:
-        return self._python("controller", "-m", "controlplane.controller", says_ready="leads, with")
+        leads = self.state / "controller.leads"
+        leads.unlink(missing_ok=True)  # of one that was killed
+        return self._python(
+            "controller",
+            *("-m", "controlplane.controller"),
+            env=self.environment | {"DATAHALL_READY_FILE": str(leads)},
+            ready=leads.exists,
+        )
 
     def worker(self) -> Service:
         return self._python(
@@ -184,13 +191,12 @@ class Installation:
         return dict(json.loads(body)) if answer.status == http.HTTPStatus.OK else None
 
     def _python(self, name: str, *arguments: str, **more: Any) -> Service:
-        return Service(
-            name=name,
-            argv=(sys.executable, *arguments),
-            env=self.environment,
-            cwd=CODE,
-            **more,
-        )
+        program: dict[str, Any] = {
+            "argv": (sys.executable, *arguments),
+            "env": self.environment,
+            "cwd": CODE,
+        }
+        return Service(name=name, **(program | more))
 
     @property
     def bare_environment(self) -> dict[str, str]:

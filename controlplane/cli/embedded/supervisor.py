@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -126,7 +127,7 @@ class _Kept:
             started = loop.time()
             try:
                 end = _exit(await self._run_once())
-            except OSError as error:
+            except (OSError, subprocess.SubprocessError) as error:
                 end = str(error)
             if self._stopping.is_set():
                 return
