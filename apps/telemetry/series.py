@@ -14,6 +14,7 @@ from agents.protocol.blocks import BlockHeader
 
 HOST = "host"
 MAX_BUCKETS = 720
+MAX_ROWS = 12_000  # of one grid, each layout's series counted: what a node may make us hold
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 LAST_COUNTS = frozenset(
     {
@@ -56,6 +57,8 @@ class Grid:
         keys = tuple(header.series)  # the same for block after block
         layout = self._layouts.get(keys)
         if layout is None:
+            if sum(map(len, self._layouts)) + len(keys) > MAX_ROWS:
+                return  # no host's devices come and go as often: a gap
             layout = self._layouts[keys] = _Layout(keys, self._buckets)
         values, valid = _matrix(header, columns)
         for sample in inside.tolist():

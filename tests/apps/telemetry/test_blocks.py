@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from agents.protocol.link import Block as WireBlock
 from apps.common.ids import uuid7
-from apps.telemetry import selectors, services, storage
+from apps.telemetry import selectors, series, services, storage
 from apps.telemetry.models import Block, Gap
 from apps.telemetry.services import Sent
 from tests.apps.live.server import until
@@ -181,6 +181,20 @@ class TestSeries:
             "GPU-1": {"power_watts": [None, 9.0]},
             "host": {"cpu_percent": [1.0, 2.0]},
         }
+
+    def test_holds_only_so_many_layouts_however_a_node_changes_them(self, monkeypatch):
+        monkeypatch.setattr(series, "MAX_ROWS", 3)
+        one, two, three = ({HOST: [n], (f"GPU-{n}", "power_watts"): [n]} for n in (1.0, 2.0, 3.0))
+        record(
+            make.block(1, NOON, one),
+            make.block(2, NOON + timedelta(seconds=1), two),
+            make.block(3, NOON + timedelta(seconds=2), one),
+            make.block(4, NOON + timedelta(seconds=3), three),
+        )
+
+        found = selectors.series(make.NODE, NOON, NOON + timedelta(seconds=4))
+
+        assert found.series["host"] == {"cpu_percent": [1.0, None, 1.0, None]}
 
     def test_reads_no_other_node_and_no_other_time(self):
         record(
