@@ -1,8 +1,12 @@
 """The browsers' socket. A relay without opinions: see docs/subsystems/live.md."""
 
+import asyncio
+import logging
+from contextlib import suppress
 from typing import Any
 
 import msgspec
+from django.db import DatabaseError, InterfaceError
 
 from apps.accounts.authentication import principal_of_bearer
 from apps.accounts.models import User
@@ -11,8 +15,11 @@ from apps.common import hub
 from apps.common.sockets import Socket, bearer_of, in_thread
 from apps.live.topics import may_watch
 
+log = logging.getLogger(__name__)
+
 MAX_CHARACTERS = 4096  # of what a browser says at once
 MAX_TOPICS = 200
+ASK_AGAIN_SECONDS = 60.0  # how long somebody may go on hearing of what is no longer theirs
 
 TOO_LARGE = 1009
 UNREADABLE = 4400
@@ -34,6 +41,7 @@ class LiveConsumer(Socket):
     inbox: hub.Inbox | None = None
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
+        self._bearer = bearer_of(self.scope)
         principal = await self._authenticate()
         await self.accept()
         if principal is None:
@@ -41,6 +49,7 @@ class LiveConsumer(Socket):
             return
         self.principal = principal
         self.inbox = hub.here().open(self._send_text)
+        self._asking = asyncio.create_task(self._ask_again(self.inbox))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self.inbox is None:
@@ -59,14 +68,34 @@ class LiveConsumer(Socket):
 
     async def ended(self) -> None:
         if self.inbox is not None:
+            self._asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._asking
             await self.inbox.close()
 
     async def _authenticate(self) -> Principal | None:
-        if (bearer := bearer_of(self.scope)) is not None:
-            principal: Principal | None = await in_thread(principal_of_bearer)(bearer)
+        if self._bearer is not None:
+            principal: Principal | None = await in_thread(principal_of_bearer)(self._bearer)
             return principal
         user = self.scope.get("user")
         return user if isinstance(user, User) else None
+
+    async def _ask_again(self, inbox: hub.Inbox) -> None:
+        """Tokens end and people leave projects while their sockets stay open."""
+        while True:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            topics = sorted(inbox.topics)
+            try:
+                lost = await in_thread(_lost)(self.principal, self._bearer, topics)
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("who may watch cannot be asked: %s", error)
+                continue
+            if lost is None:
+                await self.close(UNAUTHENTICATED)
+                return
+            for topic in lost:
+                inbox.unwatch(topic)
+                inbox.put(_refusal(topic, "not_found"))
 
     async def _watch(self, inbox: hub.Inbox, topic: str, since: int | None) -> None:
         if topic not in inbox.topics and len(inbox.topics) >= MAX_TOPICS:
@@ -78,6 +107,15 @@ class LiveConsumer(Socket):
 
     async def _send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
+
+
+def _lost(principal: Principal, bearer: str | None, topics: list[str]) -> list[str] | None:
+    """Those of the topics that somebody may no longer watch; None if they are nobody any more."""
+    if bearer is not None:
+        living = principal_of_bearer(bearer) is not None
+    else:
+        living = User.objects.filter(pk=principal.id, is_active=True).exists()
+    return [topic for topic in topics if not may_watch(principal, topic)] if living else None
 
 
 def _read(text: str | None) -> Wish | None:

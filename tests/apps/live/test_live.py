@@ -4,14 +4,17 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from apps.accounts.models import Token
 from apps.common import hub
 from apps.common.ids import uuid7
 from apps.jobs.models import Job
 from apps.live import consumers
 from apps.live.topics import may_watch
+from apps.projects.models import Membership, Role
 from tests import make
 from tests.apps.live.server import serving
 
@@ -99,6 +102,32 @@ class TestLive:
                     "code": "not_found",
                     "params": {},
                 }
+
+    def test_ends_with_the_membership(self, server, monkeypatch):
+        monkeypatch.setattr(consumers, "ASK_AGAIN_SECONDS", 0.1)
+        owner, user = make.user(), make.user()
+        project = make.project(owner=owner)
+        membership = Membership.objects.create(project=project, user=user, role=Role.VIEWER)
+        topic = f"project.{project.id}"
+        with live(server, additional_headers=make.bearer(user)) as socket:
+            assert say(socket, watch=topic)["watching"] == topic
+            assert say(socket, watch="fleet")["watching"] == "fleet"
+
+            membership.delete()
+            assert heard(socket)["refused"] == topic
+
+            hub.tell(topic, {"n": 1})
+            hub.tell("fleet", {"n": 2})
+            assert heard(socket)["body"] == {"n": 2}
+
+    def test_ends_with_the_token(self, server, monkeypatch):
+        monkeypatch.setattr(consumers, "ASK_AGAIN_SECONDS", 0.1)
+        with live(server, additional_headers=make.bearer(make.user())) as socket:
+            assert say(socket, watch="fleet")["watching"] == "fleet"
+
+            Token.objects.update(revoked_at=timezone.now())
+
+            assert closed(socket) == consumers.UNAUTHENTICATED
 
     def test_refuses_too_many_topics(self, server, monkeypatch):
         monkeypatch.setattr(consumers, "MAX_TOPICS", 1)
