@@ -1,0 +1,86 @@
+"""What becomes of a payload on the real road: its outputs, and the end of its installation."""
+
+import hashlib
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.flows.conftest import Installation, wait_for
+from tests.flows.installation import Up
+from tests.servers import free_port
+
+LEAVES = """
+import os, pathlib
+out = pathlib.Path(os.environ["DATAHALL_OUTPUTS"], "deep")
+out.mkdir()
+(out / "big.bin").write_bytes(bytes(range(256)) * 50_000)
+(out / "same.bin").write_bytes(bytes(range(256)) * 50_000)
+(out / "empty").touch()
+"""
+
+STAYS = """
+import os, pathlib, sys, time
+here = pathlib.Path(sys.argv[1])
+with (here / "pids").open("a") as pids:
+    pids.write(f"{os.getpid()}\\n")
+while not (here / "go").exists():
+    time.sleep(0.02)
+"""
+
+
+@pytest.mark.xdist_group("installation")
+class TestOutputs:
+    def test_come_back_byte_for_byte(self, installation: Installation) -> None:
+        job = installation.submit_script(LEAVES, name="leaves")
+
+        installation.wait_until(job, "succeeded")
+
+        outputs = {
+            output["path"]: output
+            for output in installation.get(f"/projects/default/jobs/{job}/outputs")
+        }
+        assert list(outputs) == ["deep/big.bin", "deep/empty", "deep/same.bin"]
+        big = bytes(range(256)) * 50_000
+        assert outputs["deep/same.bin"]["digest"] == hashlib.sha256(big).hexdigest()
+        with installation.api as api:
+            assert api.get(f"{installation.url}{outputs['deep/big.bin']['url']}").content == big
+
+
+class TestTheInstallationsEnd:
+    def test_ends_payloads_and_the_next_start_runs_the_job_again(self, tmp_path: Path) -> None:
+        state, port = tmp_path / "state", free_port()
+
+        def pids() -> list[int]:
+            found = tmp_path / "pids"
+            return [int(line) for line in found.read_text().split()] if found.exists() else []
+
+        up = Up(state, port)
+        try:
+            ready = up.wait_until_ready()
+            installation = Installation(state, ready["url"], ready["token"])
+            job = installation.submit_script(STAYS, name="stays", arguments=[str(tmp_path)])
+            wait_for(lambda: len(pids()) == 1, "the first run")
+
+            up.stop()  # Ctrl-C: it is told to the control plane before that ends
+
+            assert not psutil.pid_exists(pids()[0])
+            up = Up(state, port)
+            up.wait_until_ready()
+            wait_for(lambda: len(pids()) == 2, "the second run")
+
+            up.process.send_signal(signal.SIGKILL)  # nobody is told: the lifeline is cut
+            up.process.wait()
+
+            wait_for(lambda: not psutil.pid_exists(pids()[1]), "the payload to end", seconds=20)
+            up = Up(state, port)
+            up.wait_until_ready()
+            wait_for(lambda: len(pids()) == 3, "the third run")
+            (tmp_path / "go").touch()
+            ended = installation.wait_until(job, "succeeded")
+        finally:
+            up.stop()
+
+        assert ended["run"]["number"] == 3
+        assert len(pids()) == 3
