@@ -1,7 +1,8 @@
 """Bodies of the agent's HTTPS calls under /agent/v1/ (JSON).
 
 One answer is not JSON: GET /agent/v1/workloads/{id}/spec gives the exact bytes the order was signed
-over. 404 and 409 mean that the workload is not this node's, or no longer: the node lets go of it.
+over. 404 and 409 with a problem's code mean that the workload is not this node's, or no longer: the
+node lets go of it. A refusal without a code is of something in between, and is asked again.
 """
 
 from typing import Annotated, Literal
