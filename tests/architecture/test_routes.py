@@ -19,7 +19,7 @@ OPEN = {
     "readyz",
     "sign-in/<str:secret>",
     "",
-    "^(?:api|agent|live|transfer|static)(?:/|$)",
+    "^(?:api|agent|live|transfer|static|assets)(?:/|$)",
 }
 # a node's way in: it has nothing but a join token, or its key's signature of a challenge
 NODE_DOORS = {"agent/v1/join", "agent/v1/challenge", "agent/v1/token"}

@@ -1,5 +1,6 @@
 """One real installation for the flow tests: what `datahall up` starts, in a folder of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -87,6 +88,11 @@ class Installation:
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
+
+    def node(self) -> dict[str, Any]:
+        """This machine, as a node."""
+        identity = json.loads((self.state / "node" / "identity.json").read_text())
+        return dict(self.get(f"/nodes/{identity['node']}"))
 
     def job(self, job: str) -> dict[str, Any]:
         return dict(self.get(f"/projects/default/jobs/{job}"))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.flows.conftest import ROOT, Installation
 
-pytestmark = pytest.mark.xdist_group("installation")
+pytestmark = [pytest.mark.xdist_group("installation"), pytest.mark.timeout(600)]
 
 
 class TestDemo:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.flows.conftest import Installation, wait_for
 
-pytestmark = pytest.mark.xdist_group("installation")
+pytestmark = [pytest.mark.xdist_group("installation"), pytest.mark.timeout(600)]
 
 COUNTS = """
 import json, os, sys, time
@@ -119,7 +119,7 @@ class TestScriptJob:
     def test_more_than_any_node_has_is_refused_with_what_fits(
         self, installation: Installation
     ) -> None:
-        (node,) = installation.get("/nodes")["results"]
+        node = installation.node()
         digest = "0" * 64
 
         answer = installation.post(
