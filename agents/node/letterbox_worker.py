@@ -70,6 +70,12 @@ def strategy(task: Any, app: Celery, consumer: Any, **options: Any) -> Any:
     return guarded
 
 
+def forget_the_built_in_tasks(sender: Celery, **_: Any) -> None:
+    """Whoever can write to the queue could have them run. (Celery holds this function weakly.)"""
+    for name in [name for name in sender.tasks if name.startswith("celery.")]:
+        sender.tasks.pop(name)
+
+
 def letterbox(access: Access, daemon: socket.socket) -> Celery:
     """The app: one task, one queue, nothing else."""
     queue = queue_of(access.node)
@@ -101,10 +107,7 @@ def letterbox(access: Access, daemon: socket.socket) -> Celery:
         worker_redirect_stdouts=False,
     )
 
-    @app.on_after_finalize.connect
-    def forget_the_built_in_tasks(sender: Celery, **_: Any) -> None:
-        for name in [name for name in sender.tasks if name.startswith("celery.")]:
-            sender.tasks.pop(name)
+    app.on_after_finalize.connect(forget_the_built_in_tasks)
 
     @app.task(name=TASK_NAME, Strategy=f"{__name__}:strategy")
     def envelope(text: str) -> None:

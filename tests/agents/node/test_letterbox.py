@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 import redis
 from celery import Celery
 
-from agents.node import letterbox
+from agents.node import letterbox, letterbox_worker
 from agents.node.letterbox import Letterbox
+from agents.node.letterbox_worker import Access
 from agents.protocol.envelope import MAX_BYTES, TASK_NAME, queue_of
 from agents.protocol.rest import BrokerAccess
 from apps.fleet.broker import Users, user_of
@@ -88,6 +90,18 @@ def worker_of(box: Box) -> int:
             if b"letterbox_worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return int(pid)
     raise AssertionError("no worker")
+
+
+class TestTheWorker:
+    def test_has_one_task(self) -> None:
+        access = Access(uuid4(), BrokerAccess(url="redis://host/0", username="u", password="p"))
+        ours, theirs = socket.socketpair()
+
+        with ours, theirs:
+            app = letterbox_worker.letterbox(access, ours)
+            app.finalize()
+
+        assert list(app.tasks) == [TASK_NAME]
 
 
 class TestLetterbox:
