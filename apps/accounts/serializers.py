@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from apps.accounts.models import Token, User
 from apps.accounts.scopes import Scope
+from apps.common.serializers import StrictSerializer
 
 
 class PersonSerializer(serializers.ModelSerializer[User]):
@@ -54,7 +55,7 @@ class TokenSerializer(serializers.ModelSerializer[Token]):
     )
 
 
-class TokenCreateSerializer(serializers.Serializer[Any]):
+class TokenCreateSerializer(StrictSerializer):
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=[scope.value for scope in Scope]),

@@ -1,10 +1,10 @@
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.common.api import rendered
+from apps.common.serializers import StrictSerializer
 from apps.jobs.models import JobKind, JobState, RunState
 
 MAX_BYTES = 2**50
@@ -12,20 +12,6 @@ LARGEST = 2**31 - 1  # of what Postgres keeps in an integer
 
 
 # --- what people send ----------------------------------------------------------------------------
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields it does not know: a misspelt one must not silently mean its default."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            unknown = sorted(set(map(str, data)) - set(self.fields))
-            if unknown:
-                raise serializers.ValidationError(
-                    {name: [f"There is no field of this name: {name}"] for name in unknown},
-                    code="unknown_field",
-                )
-        return super().to_internal_value(data)
 
 
 class WantedResourcesSerializer(StrictSerializer):
@@ -70,6 +56,8 @@ class TrainJobSerializer(SubmitSerializer):
 
 
 class WantedInputSerializer(StrictSerializer):
+    """A dataset that the script finds in its inputs, under this name or its own."""
+
     name = serializers.CharField(max_length=100, required=False)
     dataset = serializers.CharField(max_length=200)
 

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from apps.accounts.models import User
 from apps.audit.models import Entry
 from apps.common.messages import LANGUAGES
+from apps.common.serializers import StrictSerializer
 from apps.projects.models import Membership, Project, Role
 from apps.projects.selectors import Standing
 
@@ -63,7 +64,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     organisation = serializers.CharField(source="organisation.slug", read_only=True)
 
 
-class ProjectCreateSerializer(serializers.Serializer[Any]):
+class ProjectCreateSerializer(StrictSerializer):
     slug = serializers.CharField(max_length=64, validators=[slug_shape])
     name = serializers.CharField(max_length=200, required=False)
 
@@ -77,7 +78,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
     username = serializers.CharField(source="user.username", read_only=True)
 
 
-class MemberAddSerializer(serializers.Serializer[Any]):
+class MemberAddSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150)
     role = serializers.ChoiceField(choices=Role.choices)
 

@@ -170,6 +170,7 @@ class TestTokensOverRest:
             ({"name": "x", "scopes": ["all"]}, "scopes.0"),
             ({"name": "x", "scopes": ["read"], "expires_in_days": 0}, "expires_in_days"),
             ({"name": "x", "scopes": ["read"], "expires_in_days": 9999}, "expires_in_days"),
+            ({"name": "x", "scopes": ["read"], "expires_at": "2026-11-24"}, "expires_at"),
         ],
     )
     def test_names_the_field_it_refuses(self, body: dict[str, object], field: str) -> None:

@@ -1379,7 +1379,7 @@ export interface components {
          * @enum {string}
          */
         VersionStateEnum: "importing" | "ready" | "failed";
-        /** @description Refuses fields it does not know: a misspelt one must not silently mean its default. */
+        /** @description A dataset that the script finds in its inputs, under this name or its own. */
         WantedInputRequest: {
             name?: string;
             dataset: string;
