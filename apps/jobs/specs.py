@@ -241,9 +241,12 @@ def _parameters(reader: _Reader, manifest: Manifest, given: Mapping[str, Any]) -
 
 
 def _bounds(parameter: Parameter) -> dict[str, Any]:
+    def shown(bound: float | None) -> float | None:
+        return int(bound) if bound is not None and bound.is_integer() else bound
+
     return {
-        "minimum": parameter.minimum,
-        "maximum": parameter.maximum,
+        "minimum": shown(parameter.minimum),
+        "maximum": shown(parameter.maximum),
         "choices": ", ".join(map(str, parameter.choices)),
     }
 
