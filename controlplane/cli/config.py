@@ -26,17 +26,21 @@ def default_state() -> Path:
 
 
 def current_login() -> Login:
-    """By environment, by `datahall login`, or the installation that runs here."""
-    url, token = os.environ.get("DATAHALL_URL"), os.environ.get("DATAHALL_TOKEN")
+    """By environment, by `datahall login`, or the installation that runs here.
+
+    Either variable alone goes with what is known for the other.
+    """
+    url = os.environ.get("DATAHALL_URL", "").rstrip("/")
+    token = os.environ.get("DATAHALL_TOKEN", "")
     if url and token:
-        return Login(url.rstrip("/"), token)
+        return Login(url, token)
     for source in (login_file(), default_state() / "ready.json"):
         found = _read(source)
-        if found and url in (None, found.url):
-            return found
+        if found and url in ("", found.url):
+            return Login(found.url, token or found.token)
     raise click.ClickException(
-        "no installation is known: start one with `datahall up`, or sign in to one with "
-        "`datahall login URL`"
+        "no installation is known: start one with `datahall up` and wait until it is ready, or "
+        "sign in to one with `datahall login URL`"
     )
 
 

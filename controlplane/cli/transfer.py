@@ -6,12 +6,20 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 import httpx
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
 
 from controlplane.cli import config
 from controlplane.cli.client import BUSY, Client, Refused
@@ -53,6 +61,20 @@ def download(client: Client, file: dict[str, Any], target: Path) -> None:
         partial.unlink()
         raise click.ClickException(f"{file['path']} arrived damaged; run the command again")
     os.replace(partial, target)
+
+
+def download_all(client: Client, files: list[dict[str, Any]], folder: Path) -> None:
+    """Fetch all of them into a folder, by the paths they are listed with."""
+    for file in files:
+        download(client, file, _within(folder, file["path"]))
+
+
+def _within(folder: Path, path: str) -> Path:
+    """The server names files; none of them leaves the folder."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or not parts:
+        raise click.ClickException(f"the server names a file that cannot be taken: {path!r}")
+    return folder.joinpath(*parts)
 
 
 def _send(client: Client, started: dict[str, Any], path: Path, size: int, advance: Any) -> None:
@@ -130,10 +152,17 @@ def _digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class _Speed(TransferSpeedColumn):
+    """Says nothing of what was over before it could be measured."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.finished_speed or task.speed else Text("")
+
+
 @contextlib.contextmanager
 def _progress(text: str, total: int) -> Iterator[Any]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), console=errors) as bars:
+    with Progress(*columns, _Speed(), console=errors) as bars:
         task = bars.add_task(text, total=total)
         yield lambda completed: bars.update(task, completed=completed)
 

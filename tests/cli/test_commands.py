@@ -1,5 +1,6 @@
 """Commands as a person types them, against answers of the API."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -101,7 +102,49 @@ class TestSubmit:
         }
 
 
+class TestJobByName:
+    def test_means_the_newest_of_that_name(self):
+        jobs = [{"id": "j3", "name": "train-old"}, {"id": "j2", "name": "train"}]
+        jobs.append({"id": "j1", "name": "train"})
+
+        def answer(asked: Asked) -> Answer:
+            if asked.method == "POST":
+                return Answer(200, {"id": "j2", "state": "running"})
+            return Answer(200, {"results": jobs, "next": None})
+
+        with plane(answer) as server:
+            result = run("jobs", "stop", "train", url=server.url)
+
+        assert (result.exit_code, result.stdout) == (0, "j2 running\n")
+        assert server.asked[-1].path == "/api/v1/projects/default/jobs/j2/stop"
+
+    def test_that_no_job_has_is_said(self):
+        with plane(lambda asked: Answer(200, {"results": [], "next": None})) as server:
+            result = run("jobs", "show", "nope", url=server.url)
+
+        assert result.stderr == "Error: There is no job nope in this project.\n"
+
+
 class TestDownload:
+    def test_brings_what_a_job_has_left(self, tmp_path):
+        content = b"hi"
+        file = {
+            "path": "sub/result.txt",
+            "digest": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+            "url": "/transfer/x",
+        }
+        job = "01a20a82-d8d9-746c-9823-a95df07131cb"
+
+        def answer(asked: Asked) -> Answer:
+            return Answer(200, content if asked.path == "/transfer/x" else [file])
+
+        with plane(answer) as server:
+            result = run("jobs", "download", job, "--to", str(tmp_path / "to"), url=server.url)
+
+        assert result.exit_code == 0
+        assert (tmp_path / "to/sub/result.txt").read_bytes() == content
+
     def test_refuses_a_name_that_leaves_the_folder(self, tmp_path):
         file = {"path": "../outside", "digest": "0" * 64, "size": 1, "url": "/transfer/x"}
         versions = {"versions": [{"number": 1, "files": [file]}]}

@@ -52,6 +52,14 @@ class TestCurrentLogin:
 
         assert config.current_login() == Login("http://here", "local")
 
+    def test_a_token_alone_is_for_the_known_installation(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        running_here(home)
+        monkeypatch.setenv("DATAHALL_TOKEN", "given")
+
+        assert config.current_login() == Login("http://here", "given")
+
     def test_says_what_to_do_when_there_is_none(self) -> None:
         with pytest.raises(click.ClickException, match="datahall up"):
             config.current_login()

@@ -43,7 +43,7 @@ def demo(digits: Path, project: str, as_json: bool) -> None:
     with _timed(seconds, "train"):
         job = _train(client, f"{NAME}@{version['number']}")
     if job["state"] != "succeeded" or job["model_version"] is None:
-        raise click.ClickException(f"the training has {job['state']}: {jobs.reason_of(job)}")
+        raise click.ClickException(jobs.ending(job))
     reference = f"{NAME}@{job['model_version']['number']}"
     metrics = _test_metrics(client, reference)
     result = {

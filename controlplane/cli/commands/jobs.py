@@ -1,6 +1,7 @@
 """Jobs: what is computed, followed live."""
 
 import io
+import uuid
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,9 @@ from controlplane.cli.output import (
     size,
 )
 
+STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
+KINDS = ("train", "script", "import")
 LEFT_OUT = {"__pycache__", "node_modules"}  # and whatever begins with a dot
 
 
@@ -34,8 +37,8 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--state", help="Only jobs in this state.")
-@click.option("--kind", help="Only jobs of this kind: train, script, import.")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only jobs of this kind.")
 @click.option("--limit", default=50, show_default=True, help="At most this many, newest first.")
 @project_option
 @json_option
@@ -63,9 +66,9 @@ def list_jobs(state: str | None, kind: str | None, limit: int, project: str, as_
 @project_option
 @json_option
 def show_job(job: str, project: str, as_json: bool) -> None:
-    """Show a job."""
+    """Show a job, by its ID or its name: the newest of that name."""
     client = connect(project)
-    found = client.get(client.in_project(f"jobs/{job}"))
+    found = client.get(client.in_project(f"jobs/{find_job(client, job)}"))
     if as_json:
         print_json(found)
         return
@@ -131,7 +134,9 @@ def submit_job(file: Path, name: str | None, wait: bool, project: str, as_json: 
     elif not wait:
         out.print(job["id"])
     if wait and job["state"] != "succeeded":
-        raise click.ClickException(f"the job has {job['state']}: {reason_of(job)}")
+        raise click.ClickException(ending(job))
+    if wait:
+        errors.print(ending(job), soft_wrap=True)
 
 
 @jobs.command("logs")
@@ -141,8 +146,10 @@ def submit_job(file: Path, name: str | None, wait: bool, project: str, as_json: 
 def show_logs(job: str, follow: bool, project: str) -> None:
     """Print what a job has written."""
     client = connect(project)
+    job = find_job(client, job)
     if follow:
         follow_log(client, job)
+        errors.print(ending(client.get(client.in_project(f"jobs/{job}"))), soft_wrap=True)
     else:
         out.out(harmless(client.text(client.in_project(f"jobs/{job}/log/raw"))), end="")
 
@@ -154,12 +161,50 @@ def show_logs(job: str, follow: bool, project: str) -> None:
 def stop_jobs(jobs_: tuple[str, ...], project: str, as_json: bool) -> None:
     """Ask jobs to stop; they get SIGTERM, and SIGKILL when their grace is over."""
     client = connect(project)
-    stopped = [client.post(client.in_project(f"jobs/{job}/stop")) for job in jobs_]
+    stopped = [
+        client.post(client.in_project(f"jobs/{find_job(client, job)}/stop")) for job in jobs_
+    ]
     if as_json:
         print_json(stopped)
         return
     for job in stopped:
         out.print(f"{job['id']} {job['state']}")
+
+
+@jobs.command("download")
+@click.argument("job")
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to put it in; the job's ID if not given.",
+)
+@project_option
+@json_option
+def download_outputs(job: str, to: Path | None, project: str, as_json: bool) -> None:
+    """Download the files that a job has left in its outputs."""
+    client = connect(project)
+    job = find_job(client, job)
+    files = client.get(client.in_project(f"jobs/{job}/outputs"))
+    if not files and not as_json:
+        raise click.ClickException("the job has left no outputs")
+    target = to or Path(job)
+    transfer.download_all(client, files, target)
+    if as_json:
+        print_json({"folder": str(target), "files": [file["path"] for file in files]})
+    else:
+        out.print(str(target))
+
+
+def find_job(client: Client, reference: str) -> str:
+    """The id of a job, which may be called by its name: then the newest of that name."""
+    try:
+        return str(uuid.UUID(reference))
+    except ValueError:
+        named = client.pages(client.in_project("jobs"), name=reference)
+        found = next((job for job in named if job["name"] == reference), None)
+    if found is None:
+        raise click.ClickException(f"There is no job {reference} in this project.")
+    return str(found["id"])
 
 
 def follow_log(client: Client, job: str, *, to_stdout: bool = True) -> None:
@@ -197,6 +242,16 @@ def reason_of(job: dict[str, Any]) -> str:
     """Why it is as it is, in a sentence."""
     reason = job["reason"] or job["waiting"] or {}
     return harmless(reason.get("text", ""))
+
+
+def ending(job: dict[str, Any]) -> str:
+    """How a job has ended, in a line."""
+    version = job["model_version"]
+    if job["state"] == "succeeded":
+        made = f": model {version['model']}@{version['number']}" if version else ""
+        return f"the job has succeeded{harmless(made)}"
+    verb = "was" if job["state"] == "cancelled" else "has"
+    return f"the job {verb} {job['state']}: {reason_of(job)}"
 
 
 def _read(file: Path) -> dict[str, Any]:

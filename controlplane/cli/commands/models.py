@@ -1,6 +1,6 @@
 """Models: versions with their metrics and files."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import click
@@ -38,13 +38,16 @@ def list_models(project: str, as_json: bool) -> None:
 
 
 @models.command("show")
-@click.argument("name")
+@click.argument("name", metavar="NAME[@VERSION]")
 @project_option
 @json_option
 def show_model(name: str, project: str, as_json: bool) -> None:
-    """Show a model's versions."""
+    """Show a model's versions, or one of them."""
     client = connect(project)
+    name, at, _ = (reference := name).partition("@")
     found = client.get(client.in_project(f"models/{name}"))
+    if at:
+        found["versions"] = [find_version(client, reference)]
     if as_json:
         print_json(found)
         return
@@ -69,8 +72,7 @@ def download_model(version: str, to: Path | None, project: str, as_json: bool) -
     client = connect(project)
     found = find_version(client, version)
     target = to or Path(f"{version.partition('@')[0]}-{found['number']}")
-    for file in found["files"]:
-        transfer.download(client, file, _within(target, file["path"]))
+    transfer.download_all(client, found["files"], target)
     if as_json:
         print_json({"folder": str(target), "files": [file["path"] for file in found["files"]]})
     else:
@@ -85,14 +87,6 @@ def find_version(client: Client, reference: str) -> Any:
     if not wanted:
         raise click.ClickException(f"{name} has no version {number}")
     return max(wanted, key=lambda version: int(version["number"]))
-
-
-def _within(folder: Path, path: str) -> Path:
-    """The server names files; none of them leaves the folder."""
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or ".." in parts or not parts:
-        raise click.ClickException(f"the server names a file that cannot be taken: {path!r}")
-    return folder.joinpath(*parts)
 
 
 def _metrics(version: dict[str, Any]) -> str:
