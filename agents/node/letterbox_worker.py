@@ -109,7 +109,7 @@ def letterbox(access: Access, daemon: socket.socket) -> Celery:
 
     app.on_after_finalize.connect(forget_the_built_in_tasks)
 
-    @app.task(name=TASK_NAME, Strategy=f"{__name__}:strategy")
+    @app.task(name=TASK_NAME, shared=False, Strategy=f"{__name__}:strategy")
     def envelope(text: str) -> None:
         if isinstance(text, str) and text and len(body := text.encode()) <= MAX_BYTES:
             daemon.sendall(body)

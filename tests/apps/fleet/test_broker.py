@@ -64,7 +64,7 @@ def letterbox(broker: Broker, node: UUID) -> tuple[Celery, "Queue[str]"]:
         worker_send_task_events=False,
     )
     got: Queue[str] = Queue()
-    app.task(name=TASK_NAME)(got.put)
+    app.task(name=TASK_NAME, shared=False)(got.put)
     return app, got
 
 
