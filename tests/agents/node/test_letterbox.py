@@ -92,6 +92,16 @@ def worker_of(box: Box) -> int:
     raise AssertionError("no worker")
 
 
+async def kill_worker(box: Box) -> None:
+    """Kill it, and wait until the broker knows: what it hands to a dead reader before that is lost,
+    and comes by the node's own pulling."""
+    of_worker = {c["id"] for c in box.admin.client_list() if c["user"] == user_of(box.node)}
+    os.kill(worker_of(box), 9)
+    async with asyncio.timeout(10):
+        while of_worker & {client["id"] for client in box.admin.client_list()}:
+            await asyncio.sleep(0.01)
+
+
 class TestTheWorker:
     def test_has_one_task(self) -> None:
         access = Access(uuid4(), BrokerAccess(url="redis://host/0", username="u", password="p"))
@@ -148,7 +158,7 @@ class TestLetterbox:
         await box.send("before")
         await box.next()
 
-        os.kill(worker_of(box), 9)
+        await kill_worker(box)
         await box.send("after")
 
         assert await box.next() == "after"
@@ -169,11 +179,11 @@ class TestLetterbox:
             loop.call_soon_threadsafe(emptied.set)
 
         monkeypatch.setattr(Letterbox, "_empty", empty)
-        os.kill(worker_of(box), 9)
+        await kill_worker(box)
         await box.send("between")
         await box.next()
 
-        os.kill(worker_of(box), 9)
+        await kill_worker(box)
 
         await asyncio.wait_for(emptied.wait(), 30)
         await box.send("after")
