@@ -70,6 +70,14 @@ class RunningWorkload(Message):
     state: WorkloadState
 
 
+class Service(Message):
+    """Where a workload that serves is reached, once it is warm."""
+
+    host: str
+    port: int
+    certificate: str  # PEM, self-signed, made for this run: callers trust it and no other
+
+
 class WorkloadReport(Message, tag="workload"):
     """A workload has moved. Sequenced per node, spooled until acknowledged."""
 
@@ -85,6 +93,7 @@ class WorkloadReport(Message, tag="workload"):
     metrics_bytes: int | None = None
     dropped_log_bytes: int = 0  # written by the payload beyond the limit: a counted gap
     outputs: list[FileRef] = []  # with `succeeded`: everything under DATAHALL_OUTPUTS
+    service: Service | None = None  # with `running`, of workloads that serve
 
 
 class LogChunk(Message, tag="log"):

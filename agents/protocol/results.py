@@ -34,6 +34,15 @@ class Signature(Message):
     framework: str = ""
 
 
+class Example(Message):
+    """One held-out sample to look at."""
+
+    path: str  # of a small picture within the same outputs
+    truth: str
+    predicted: str
+    score: float  # of what was predicted
+
+
 class EvaluationResult(Message):
     """evaluation.json: metrics on held-out data."""
 
@@ -43,6 +52,7 @@ class EvaluationResult(Message):
     per_class: dict[str, dict[str, float]] = {}
     confusion: list[list[int]] = []  # rows: truth, columns: prediction, in the order of labels
     labels: list[str] = []
+    examples: list[Example] = []  # wrong ones first
 
 
 class Profile(Message):

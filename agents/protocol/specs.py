@@ -50,7 +50,25 @@ class ImportSpec(Message, tag="import", tag_field="kind"):
     max_ratio: int = 200
 
 
-Payload = ScriptSpec | RecipeSpec | ImportSpec
+class ServeSpec(Message, tag="serve", tag_field="kind"):
+    """Answer calls with a model version, whose files are the input ``model``."""
+
+    max_batch: int = 64  # rows
+    max_queue: int = 1024  # calls waiting, beyond which the replica refuses
+
+
+class EvaluateSpec(Message, tag="evaluate", tag_field="kind"):
+    """Measure a model version (the input ``model``) on a dataset (the input ``data``)."""
+
+    split: str = ""  # "": the data's test split if it has one, else all of it
+    max_examples: int = 64  # pictures kept to look at, wrong ones first
+
+
+Payload = ScriptSpec | RecipeSpec | ImportSpec | ServeSpec | EvaluateSpec
+
+MODEL_INPUT = "model"
+DATA_INPUT = "data"
+REPLICA_BEARER = "DATAHALL_REPLICA_BEARER"  # among the secrets of a ServeSpec's yes
 
 
 class WorkloadSpec(Message):
