@@ -88,6 +88,7 @@ class Workload(BaseModel):
     metrics_bytes = models.BigIntegerField(null=True)
     dropped_log_bytes = models.BigIntegerField(default=0)  # written beyond the limit: a gap
     outputs = models.JSONField(default=list)  # of FileRef, with `succeeded`
+    service = models.JSONField(null=True)  # Service: where it is reached, of one that serves
     missed_heartbeats = models.PositiveSmallIntegerField(default=0)  # in a row, not listing it
 
     objects = WorkloadManager()

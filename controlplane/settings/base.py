@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "apps.datasets",
     "apps.registry",
     "apps.jobs",
+    "apps.serving",
     "apps.live",
     "apps.ingest",
 ]
