@@ -1,8 +1,8 @@
 /** The only place that spells the console's addresses. */
 import { linkOptions } from '@tanstack/react-router'
 
-/** What the page of now remembers in its address. */
-export interface NowSearch {
+/** What the home page remembers in its address. */
+export interface HomeSearch {
   /** The selected job; without it the newest one is shown. */
   job?: string | undefined
   /** The range of steps that the charts are zoomed to. */
@@ -13,7 +13,7 @@ export interface NowSearch {
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
-  now: (project: string, search: NowSearch = {}) =>
+  home: (project: string, search: HomeSearch = {}) =>
     linkOptions({ to: '/projects/$project', params: { project }, search }),
 }
 
