@@ -17,3 +17,8 @@ class NodeMoved(Event):
     @property
     def topics(self) -> list[str]:
         return [f"node.{self.node_id}", "fleet"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomChanged(NodeMoved):
+    """Something was reserved on a node, or given back: shown, and no reason to plan anew."""

@@ -38,7 +38,7 @@ from apps.common.events import publish
 from apps.common.guards import check_deletion
 from apps.common.sweeps import wake
 from apps.fleet import broker, dispatch, inventory, keys, selectors
-from apps.fleet.events import NodeMoved
+from apps.fleet.events import NodeMoved, RoomChanged
 from apps.fleet.models import Contact, Device, JoinToken, Node, SigningKey, SpentNonce
 
 JOIN_TOKEN_LIFETIME = timedelta(minutes=15)
@@ -485,6 +485,7 @@ def reserve(*, node_id: UUID, resources: Resources) -> None:
     )
     if not kept:
         raise NoRoom
+    publish(RoomChanged(node_id=node_id))
 
 
 def release(*, node_id: UUID, resources: Resources) -> None:
@@ -500,3 +501,4 @@ def release(*, node_id: UUID, resources: Resources) -> None:
         missing_cpu_millis=F("missing_cpu_millis") - missing_cpu,
         missing_memory_bytes=F("missing_memory_bytes") - missing_memory,
     )
+    publish(RoomChanged(node_id=node_id))
