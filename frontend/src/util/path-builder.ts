@@ -10,11 +10,23 @@ export interface HomeSearch {
   to?: number | undefined
 }
 
+export interface AuditSearch {
+  /** Only entries of this action. */
+  action?: string | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
   home: (project: string, search: HomeSearch = {}) =>
     linkOptions({ to: '/projects/$project', params: { project }, search }),
+
+  members: (project: string) =>
+    linkOptions({ to: '/projects/$project/members', params: { project } }),
+  audit: (project: string, search: AuditSearch = {}) =>
+    linkOptions({ to: '/projects/$project/audit', params: { project }, search }),
+  account: () => linkOptions({ to: '/account' }),
+  users: () => linkOptions({ to: '/users' }),
 }
 
 /** Addresses that the server answers itself. */
