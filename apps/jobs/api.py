@@ -27,7 +27,6 @@ from apps.jobs.serializers import (
     JobFilterSerializer,
     JobSerializer,
     KindSerializer,
-    LogSerializer,
     LogWindowSerializer,
     MetricsSerializer,
     MetricsWindowSerializer,
@@ -48,6 +47,7 @@ from apps.projects.permissions import (
     ProjectViewSet,
     principal_of,
 )
+from apps.workloads.shapes import LogSerializer
 
 SUBMITS: dict[str, type[serializers.Serializer[Any]]] = {
     JobKind.TRAIN.value: TrainJobSerializer,

@@ -8,20 +8,16 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
-from agents.protocol.workloads import WorkloadState
 from apps.common.errors import NotFound
 from apps.datasets import selectors as datasets
 from apps.datasets.models import DatasetVersion
 from apps.fleet.models import Node
-from apps.jobs import logs
 from apps.jobs.models import Job, JobKind, Run, RunInput, RunOutput, RunState
 from apps.projects.models import Project
 from apps.registry.models import ModelVersion
 from apps.telemetry import selectors as telemetry
 from apps.workloads import selectors as workloads
 from apps.workloads.models import Gang, Workload
-
-LOG_PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -169,6 +165,7 @@ def unimported() -> QuerySet[DatasetVersion]:
 def _view(
     job: Job, run: Run | None, gangs: dict[UUID, Gang], made: dict[UUID, ModelVersion]
 ) -> JobView:
+    gang = gangs.get(run.gang_id) if run and run.gang_id else None
     reason = None
     if job.stopped_by and job.is_over and job.state == "cancelled":
         reason = {"code": "stopped_by", "params": {"name": job.stopped_by}}
@@ -177,7 +174,7 @@ def _view(
     return JobView(
         job=job,
         reason=reason,
-        waiting=_waiting(run, gangs) if run and not job.is_over else None,
+        waiting=workloads.waiting_for(gang) if gang and not job.is_over else None,
         run=_run_view(run, gangs) if run else None,
         inputs=[
             InputView(
@@ -190,24 +187,6 @@ def _view(
         ],
         model_version=made.get(run.id) if run else None,
     )
-
-
-def _waiting(run: Run, gangs: dict[UUID, Gang]) -> dict[str, Any] | None:
-    """What the job is waiting for, while no process of it runs."""
-    gang = gangs.get(run.gang_id) if run.gang_id else None
-    if gang is None:
-        return None
-    workload = workloads.first_workload(gang)
-    node = {"node": workload.node.name if workload.node else ""}
-    match WorkloadState(workload.state):
-        case WorkloadState.PENDING:
-            return gang.waiting_reason or {"code": "waits_for_scheduler", "params": {}}
-        case WorkloadState.ASSIGNED:
-            return {"code": "waits_for_node", "params": node}
-        case WorkloadState.STARTING:
-            return {"code": "fetches_inputs", "params": node}
-        case _:
-            return None
 
 
 def _run_view(run: Run, gangs: dict[UUID, Gang]) -> RunView:
@@ -238,33 +217,12 @@ def _made_by(run_ids: Sequence[UUID]) -> dict[UUID, ModelVersion]:
 
 def log_piece(run: Run, offset: int, limit: int) -> dict[str, Any]:
     """A piece of a run's log from an offset, cut between characters."""
-    workload = workload_of(run)
-    if workload is None:
-        return {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0, "text": ""}
-    piece = telemetry.log_slice(workload.id, offset, limit)
-    if workload.log_bytes is not None:  # known once the process is gone
-        complete = piece.next_offset >= workload.log_bytes
-    else:  # nothing more is coming from a run that never got that far
-        complete = run.is_over and piece.next_offset >= piece.stored
-    text, taken = logs.whole_text(piece.data, final=complete)
-    return {
-        "offset": piece.offset,
-        "next_offset": piece.offset + taken,
-        "complete": complete,
-        "dropped_bytes": piece.dropped_bytes + workload.dropped_log_bytes,
-        "text": text,
-    }
+    return workloads.log_piece(workload_of(run), offset, limit, over=run.is_over)
 
 
 def log_bytes(run: Run) -> Iterator[bytes]:
     """All that there is of a run's log, piece by piece."""
-    workload, offset = workload_of(run), 0
-    while workload is not None:
-        piece = telemetry.log_slice(workload.id, offset, LOG_PIECE_BYTES)
-        if not piece.data:
-            return
-        yield piece.data
-        offset = piece.next_offset
+    return workloads.log_bytes(workload_of(run))
 
 
 def metrics_of(run: Run, names: list[str] | None) -> dict[str, Any]:

@@ -1,27 +1,17 @@
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.common.api import rendered
 from apps.common.serializers import StrictSerializer
 from apps.jobs.models import JobKind, JobState, RunState
-
-MAX_BYTES = 2**50
-LARGEST = 2**31 - 1  # of what Postgres keeps in an integer
-
+from apps.workloads.shapes import (
+    ReasonField,
+    ResourcesSerializer,
+    RunNodeSerializer,
+    WantedResourcesSerializer,
+)
 
 # --- what people send ----------------------------------------------------------------------------
-
-
-class WantedResourcesSerializer(StrictSerializer):
-    """What the job takes; what is left out has a default of the kind or the recipe."""
-
-    cpu_millis = serializers.IntegerField(min_value=1, max_value=LARGEST, required=False)
-    memory_bytes = serializers.IntegerField(min_value=1, max_value=MAX_BYTES, required=False)
-    device_count = serializers.IntegerField(min_value=0, max_value=1024, required=False)
-    device_kind = serializers.CharField(max_length=128, allow_blank=True, required=False)
-    device_memory_bytes = serializers.IntegerField(min_value=0, max_value=MAX_BYTES, required=False)
 
 
 class SubmitSerializer(StrictSerializer):
@@ -122,28 +112,6 @@ class KindSerializer(serializers.Serializer[Any]):
 # --- what people see -----------------------------------------------------------------------------
 
 
-class JobReasonSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    params = serializers.DictField()
-    text = serializers.CharField(help_text="In the reader's language.")
-
-
-@extend_schema_field(JobReasonSerializer)
-class ReasonField(serializers.Field[Any, Any, Any, Any]):
-    """A stored reason, with its sentence."""
-
-    def __init__(self) -> None:
-        super().__init__(read_only=True, allow_null=True)
-
-    def to_representation(self, value: dict[str, Any]) -> dict[str, Any] | None:
-        return rendered(value, self.context["request"])
-
-
-class RunNodeSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-
-
 class RunSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     number = serializers.IntegerField()
@@ -168,14 +136,6 @@ class JobModelVersionSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     model = serializers.CharField(source="model.name")
     number = serializers.IntegerField()
-
-
-class ResourcesSerializer(serializers.Serializer[Any]):
-    cpu_millis = serializers.IntegerField()
-    memory_bytes = serializers.IntegerField()
-    device_count = serializers.IntegerField()
-    device_kind = serializers.CharField()
-    device_memory_bytes = serializers.IntegerField()
 
 
 class JobSerializer(serializers.Serializer[Any]):
@@ -206,18 +166,6 @@ class OutputSerializer(serializers.Serializer[Any]):
     digest = serializers.CharField()
     size = serializers.IntegerField()
     url = serializers.CharField()
-
-
-class LogSerializer(serializers.Serializer[Any]):
-    """A piece of a log, cut between characters."""
-
-    offset = serializers.IntegerField()
-    next_offset = serializers.IntegerField(help_text="Where the next piece begins, in bytes.")
-    complete = serializers.BooleanField(help_text="Nothing comes after `next_offset` any more.")
-    dropped_bytes = serializers.IntegerField(
-        help_text="Written by the job beyond the limit of a log, and not kept."
-    )
-    text = serializers.CharField()
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
@@ -256,6 +204,9 @@ class RecipeSerializer(serializers.Serializer[Any]):
     accepts = serializers.ListField(child=serializers.CharField())
     parameters = RecipeParameterSerializer(many=True)
     resources = ResourcesSerializer()
+    serving = ResourcesSerializer(
+        allow_null=True, help_text="Of one replica; null if it cannot serve."
+    )
     metrics = serializers.ListField(child=serializers.CharField())
 
 

@@ -14,6 +14,10 @@ class ModelUnknown(NotFound):
     """No model of the project is called that."""
 
 
+class ModelVersionUnknown(NotFound):
+    """The model has no version of that number."""
+
+
 def models_in(project: Project) -> QuerySet[Model]:
     """The project's models, each with its newest version as the one item of ``newest``."""
     newest = _versions().order_by("model_id", "-number").distinct("model_id")
@@ -35,6 +39,25 @@ def model(project: Project, ref: str) -> Model:
 def versions_of(model: Model) -> QuerySet[ModelVersion]:
     """All versions with their evaluations, newest first."""
     return _versions().filter(model=model).order_by("-number")
+
+
+def version(project: Project, ref: str) -> ModelVersion:
+    """A version by identifier, by ``name@3``, or by ``name`` alone for the newest."""
+    versions = ModelVersion.objects.filter(model__project=project).select_related("model")
+    if identifier := uuid_of(ref):
+        if found := versions.filter(id=identifier).first():
+            return found
+        raise ModelUnknown(model=ref)
+    name, at, number = ref.partition("@")
+    found_in = versions.filter(model=model(project, name)).order_by("-number")
+    if not at:
+        if found := found_in.first():
+            return found
+        raise ModelVersionUnknown(model=name, number="")
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        if found := found_in.filter(number=int(number)).first():
+            return found
+    raise ModelVersionUnknown(model=name, number=number[:20])
 
 
 def version_of_run(run_id: UUID) -> ModelVersion | None:
