@@ -54,9 +54,9 @@ def version(project: Project, ref: str) -> ModelVersion:
         if found := found_in.first():
             return found
         raise ModelVersionUnknown(model=name, number="")
-    if number.isascii() and number.isdigit() and len(number) < 10:
-        if found := found_in.filter(number=int(number)).first():
-            return found
+    counts = number.isascii() and number.isdigit() and len(number) < 10
+    if counts and (found := found_in.filter(number=int(number)).first()):
+        return found
     raise ModelVersionUnknown(model=name, number=number[:20])
 
 

@@ -296,9 +296,9 @@ def _why(situation: Situation, state: EndpointState) -> dict[str, Any] | None:
     if fault := reconciliation.fault_of(situation.wanted, situation.actual):
         return reasons.to_row(fault)
     for replica in situation.replicas:
-        if replica.deployment_id == situation.deployment.id and replica.ended_at is None:
-            if waits := _waits(replica, situation.gang_of(replica)):
-                return waits
+        own = replica.deployment_id == situation.deployment.id and replica.ended_at is None
+        if own and (waits := _waits(replica, situation.gang_of(replica))):
+            return waits
     return None
 
 

@@ -1,7 +1,7 @@
 """Everything that changes an endpoint, a deployment, a replica or a key.
 
-Rows are locked in one order: the endpoint, then (inside `workloads`) gangs. Whatever changes what is
-wanted also reconciles at once, in the same transaction; the sweep does so again.
+Rows are locked in one order: the endpoint, then (inside `workloads`) gangs. Whatever changes what
+is wanted also reconciles at once, in the same transaction; the sweep does so again.
 """
 
 import logging
@@ -140,7 +140,7 @@ def deploy(
 ) -> Endpoint:
     """Want another version, or the same with other resources: a rollout begins.
 
-    What is left out stays as it is; resources are those of the recipe if nobody ever chose any.
+    What is left out stays as it is.
     """
     endpoint = _lock(endpoint_id)
     before = endpoint.deployment
@@ -496,9 +496,11 @@ def _stop(replica: Replica, *, actor: Actor, at: datetime) -> None:
 
 
 def _set(replica: Replica, values: Mapping[str, Any]) -> None:
+    if not values:
+        return
     for name, value in values.items():
         setattr(replica, name, value)
-    replica.save(update_fields=list(values) or None)
+    replica.save(update_fields=list(values))
 
 
 def _give_up(deployment: Deployment, reason: Reason, *, at: datetime) -> None:
@@ -588,12 +590,11 @@ def _lock(endpoint_id: UUID) -> Endpoint:
 
 
 def _locked(endpoint_id: UUID) -> Endpoint | None:
-    return (
-        Endpoint.objects.select_for_update(of=("self",))
-        .select_related("project", "created_by", "deployment__version__model")
-        .filter(pk=endpoint_id)
-        .first()
-    )
+    # first the lock, then the reading: a join would be of before whoever held the lock was done
+    locked = Endpoint.objects.select_for_update().filter(pk=endpoint_id)
+    if not locked.values_list("pk").first():
+        return None
+    return selectors.existing().get(pk=endpoint_id)
 
 
 def _say(endpoint: Endpoint) -> None:

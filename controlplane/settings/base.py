@@ -12,6 +12,7 @@ DEBUG = False
 ALLOWED_HOSTS = os.environ.get("DATAHALL_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("DATAHALL_ORIGINS", "").split(",") if o]
 PUBLIC_URL = os.environ.get("DATAHALL_PUBLIC_URL", "http://127.0.0.1:8480")
+GATEWAY_URL = os.environ.get("DATAHALL_GATEWAY_URL") or PUBLIC_URL  # where endpoints are called
 
 ROOT_URLCONF = "controlplane.urls"
 ASGI_APPLICATION = "controlplane.asgi.application"
@@ -158,6 +159,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStateEnum": "apps.jobs.models.JobState",
         "RunStateEnum": "apps.jobs.models.RunState",
+        "ReplicaStateEnum": "apps.serving.models.ReplicaState",
+        "EndpointStateEnum": "apps.serving.reconciliation.EndpointState",
+        "LineageKindEnum": "apps.serving.lineage.Kind",
+        "LineageRoleEnum": "apps.serving.lineage.Role",
         "VersionStateEnum": "apps.datasets.models.VersionState",
     },
     "POSTPROCESSING_HOOKS": [

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('serving', '0001_initial'),
+        ("serving", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='replica',
-            name='missed_probes',
+            model_name="replica",
+            name="missed_probes",
             field=models.PositiveSmallIntegerField(default=0),
         ),
     ]
