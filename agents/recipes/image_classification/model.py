@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+SMALLEST = 10  # pixels: below, nothing is left after the second pooling
+
 
 def build(*, channels: int, size: int, classes: int) -> nn.Sequential:
     """(N, channels, size, size) in [0, 1] to logits (N, classes); 34,826 numbers for digits."""
