@@ -52,7 +52,8 @@ async def _serve(engine: Engine, bearer: str, order: Order, context: RunContext)
     with engine.running(on_broken=ending.set):
         began = time.perf_counter()
         await engine.until_warm()
-        context.say(f"warm after {time.perf_counter() - began:.2f} s")
+        took = time.perf_counter() - began
+        context.say(f"warm after {took:.2f} s; {engine.best_batch} rows at a time suffice")
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again
         async with door.opened(engine, bearer, order.host) as opened:

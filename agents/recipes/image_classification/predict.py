@@ -117,6 +117,7 @@ def setup(folder: Path, signature: Signature, device: torch.device) -> ImagePred
         model = build(channels=channels, size=size, classes=classes)
     model.load_state_dict(_weights(folder, signature, model.state_dict()), assign=True)
     model.eval().requires_grad_(requires_grad=False).to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU
     return ImagePredictor(model, signature, device)
 
 
