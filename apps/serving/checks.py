@@ -143,7 +143,7 @@ class Checker:
         if content_type == BINARY:
             return self._binary(body)
         if not _MAGIC[content_type](body):
-            raise PictureUnreadable(field=self._names[0], content_type=content_type)
+            raise PictureUnreadable(field=self._names[0], why="picture_of_another_kind")
         return Payload(content_type, body, 1)
 
     def _json(self, body: bytes) -> Payload:
@@ -292,20 +292,18 @@ class _Input:
     def _explain_number(self, number: Any, index: int) -> None:
         if isinstance(number, list):
             raise self.misshapen([*self._found(index), len(number)], uneven=True)
-        fits = (
-            isinstance(number, bool)
-            if self.dtype == "bool"
-            else isinstance(number, int | float) and not isinstance(number, bool)
-        )
-        if fits and not self._floating:
-            fits = number == int(number)
+        if self.dtype == "bool":
+            fits = isinstance(number, bool)
+        else:
+            kinds = int | float if self._floating else int
+            fits = isinstance(number, kinds) and not isinstance(number, bool)
         if not fits:
-            found = type(number).__name__ if not isinstance(number, float) else "float"
+            found = type(number).__name__
             raise InputDtype(
                 field=self.name, expected=self.dtype, found=found, index=self._index(index)
             )
         try:
-            struct.pack(f"<{self._letter}", number if self._floating else int(number))
+            struct.pack(f"<{self._letter}", number)
         except (struct.error, OverflowError):
             raise InputNotFinite(field=self.name, index=self._index(index)) from None
 

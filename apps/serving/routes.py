@@ -70,6 +70,7 @@ def read_table(checkers: dict[tuple[UUID, int], Checker]) -> Table:
     ready = {row["gang_id"]: row for row in replicas if row["state"] == ReplicaState.READY}
     places: defaultdict[UUID, list[Place]] = defaultdict(list)
     workloads = Workload.objects.filter(gang_id__in=ready, rank=0, service__isnull=False)
+    service: Any
     for id, gang_id, fence, service in workloads.values_list(
         "id", "gang_id", "gang__fence", "service"
     ):

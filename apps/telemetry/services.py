@@ -120,7 +120,7 @@ def skip(*, item: LogChunk | MetricBatch, at: datetime) -> Stored:
 def record_traffic(
     *, gateway: UUID, windows: Iterable[tuple[UUID, datetime, traffic.Window]]
 ) -> None:
-    """Store what a gateway was asked: endpoint, start, content of windows. A repeat does nothing."""
+    """Store what a gateway was asked, by endpoint and start. A repeat does nothing."""
     Traffic.objects.bulk_create(
         (
             Traffic(

@@ -167,6 +167,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.serving.schema.describe_predict",
         "apps.common.schema.describe_problems",
     ],
 }
