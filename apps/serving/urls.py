@@ -7,6 +7,7 @@ from apps.serving.api import (
     LineageViewSet,
     ReplicaViewSet,
 )
+from apps.serving.traffic_api import TrafficViewSet
 
 ENDPOINTS = "projects/<slug:slug>/endpoints"
 ENDPOINT = f"{ENDPOINTS}/<str:ref>"
@@ -25,6 +26,7 @@ urlpatterns = [
     path(f"{ENDPOINT}/deployments", DeploymentViewSet.as_view({"get": "list"})),
     path(f"{ENDPOINT}/replicas", ReplicaViewSet.as_view({"get": "list"})),
     path(f"{ENDPOINT}/replicas/<uuid:id>/log", ReplicaViewSet.as_view({"get": "log"})),
+    path(f"{ENDPOINT}/traffic", TrafficViewSet.as_view({"get": "retrieve"})),
     path(f"{ENDPOINT}/keys", EndpointKeyViewSet.as_view({"get": "list", "post": "create"})),
     path(f"{ENDPOINT}/keys/<uuid:id>", EndpointKeyViewSet.as_view({"delete": "destroy"})),
     path(

@@ -11,8 +11,9 @@ from django.db import connection
 from agents.protocol import blocks as packing
 from agents.protocol.link import MAX_FRAME_BYTES
 from apps.telemetry import points as rules
-from apps.telemetry.models import Block, Gap, LogChunk, Stream
+from apps.telemetry.models import Block, Gap, LogChunk, Stream, Traffic
 from apps.telemetry.series import Grid, significant, step_for
+from apps.telemetry.traffic import WINDOW_SECONDS, TrafficGrid, TrafficSeries, decode_window
 
 MAX_BLOCK_SECONDS = 600.0
 
@@ -155,3 +156,25 @@ def series(node_id: UUID, since: datetime, until: datetime) -> NodeSeries:
         },
         gaps=list(Gap.objects.filter(node_id=node_id).order_by("reason")),
     )
+
+
+# --- traffic -------------------------------------------------------------------------------------
+
+
+def traffic(endpoint_id: UUID, since: datetime, until: datetime) -> TrafficSeries:
+    """What gateways were asked of an endpoint between two times, all gateways together.
+
+    The last ten to twenty seconds are still with the gateways.
+    """
+    step = step_for((until - since).total_seconds())
+    first = floor(since.timestamp() / step)
+    last = max(ceil(until.timestamp() / step), first + 1)
+    grid = TrafficGrid(start=first * step, step=step, buckets=last - first)
+    rows = Traffic.objects.filter(
+        endpoint_id=endpoint_id,
+        start_at__gt=since - timedelta(seconds=max(step, WINDOW_SECONDS)),
+        start_at__lt=until,
+    )
+    for start_at, data in rows.values_list("start_at", "data").iterator(chunk_size=500):
+        grid.add(decode_window(bytes(data)), start=int(start_at.timestamp()))
+    return grid.series(datetime.fromtimestamp(first * step, UTC))

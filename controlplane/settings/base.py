@@ -118,6 +118,11 @@ CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes travel through artifacts/transfer.py
 
+# what a gateway takes in (apps/serving/gateway.py)
+GATEWAY_MAX_BODY_BYTES = int(os.environ.get("DATAHALL_GATEWAY_MAX_BODY_BYTES", 16 * 1024 * 1024))
+GATEWAY_HELD_BYTES = int(os.environ.get("DATAHALL_GATEWAY_HELD_BYTES", 512 * 1024 * 1024))
+GATEWAY_BODY_SECONDS = 10.0  # for all of a body to come
+
 STATIC_URL = "/static/"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 WHITENOISE_ROOT = FRONTEND_DIST if FRONTEND_DIST.is_dir() else None
@@ -167,6 +172,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.serving.schema.describe_predict",
         "apps.common.schema.describe_problems",
     ],
 }
