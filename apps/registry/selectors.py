@@ -36,28 +36,35 @@ def model(project: Project, ref: str) -> Model:
     raise ModelUnknown(model=ref)
 
 
-def versions_of(model: Model) -> QuerySet[ModelVersion]:
-    """All versions with their evaluations, newest first."""
-    return _versions().filter(model=model).order_by("-number")
+def numbered(project: Project, ref: str, number: int) -> ModelVersion:
+    """One version of a model that is named or identified."""
+    model_ = model(project, ref)
+    found = _versions().filter(model=model_, number=number).first()
+    if found is None:
+        raise ModelVersionUnknown(model=model_.name, number=number)
+    return found
 
 
 def version(project: Project, ref: str) -> ModelVersion:
     """A version by identifier, by ``name@3``, or by ``name`` alone for the newest."""
-    versions = ModelVersion.objects.filter(model__project=project).select_related("model")
     if identifier := uuid_of(ref):
-        if found := versions.filter(id=identifier).first():
+        if found := _versions().filter(model__project=project, id=identifier).first():
             return found
         raise ModelUnknown(model=ref)
     name, at, number = ref.partition("@")
-    found_in = versions.filter(model=model(project, name)).order_by("-number")
-    if not at:
-        if found := found_in.first():
-            return found
-        raise ModelVersionUnknown(model=name, number="")
-    counts = number.isascii() and number.isdigit() and len(number) < 10
-    if counts and (found := found_in.filter(number=int(number)).first()):
-        return found
-    raise ModelVersionUnknown(model=name, number=number[:20])
+    if at:
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise ModelVersionUnknown(model=name, number=number)
+        return numbered(project, name, int(number))
+    newest = _versions().filter(model=model(project, name)).order_by("-number").first()
+    if newest is None:
+        raise ModelUnknown(model=name)
+    return newest
+
+
+def versions_of(model: Model) -> QuerySet[ModelVersion]:
+    """All versions with their evaluations, newest first."""
+    return _versions().filter(model=model).order_by("-number")
 
 
 def version_of_run(run_id: UUID) -> ModelVersion | None:

@@ -88,7 +88,9 @@ def _data_and_jobs(graph: Graph, versions: Sequence[ModelVersion]) -> None:
         Node(id=job.id, kind=Kind.JOB, name=job.name, state=job.state, created_at=job.created_at)
         for job in jobs.values()
     ]
-    inputs = RunInput.objects.filter(run__in=runs).values_list("run_id", "dataset_version_id")
+    inputs = RunInput.objects.filter(run__in=runs, dataset_version__isnull=False).values_list(
+        "run_id", "dataset_version_id"
+    )
     measured = Evaluation.objects.filter(version__in=versions).values_list(
         "dataset_version_id", "version_id"
     )
