@@ -1,4 +1,5 @@
-"""HTTP to Django and to the byte transfer below it, websockets to apps.live and apps.ingest."""
+"""HTTP to Django, to the byte transfer and the predictions beside it; websockets to apps.live and
+apps.ingest."""
 
 import os
 from typing import Any
@@ -17,14 +18,19 @@ from apps.common.limits import LimitBody  # noqa: E402
 from apps.ingest import routing as ingest  # noqa: E402
 from apps.ingest import writers  # noqa: E402
 from apps.live import routing as live  # noqa: E402
+from apps.serving.gateway import Gateway, is_prediction  # noqa: E402
 
 requests = LimitBody(django)
+predictions = Gateway(sessions=True)
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
-    await (transfer.application if scope["path"].startswith("/transfer/") else requests)(
-        scope, receive, send
-    )
+    if scope["path"].startswith("/transfer/"):
+        await transfer.application(scope, receive, send)
+    elif is_prediction(scope["path"]):
+        await predictions(scope, receive, send)
+    else:
+        await requests(scope, receive, send)
 
 
 async def nobody(scope: Any, receive: Any, send: Any) -> None:
@@ -39,6 +45,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
             await writers.stop()
+            await predictions.stop()
             await hub.close_here()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":

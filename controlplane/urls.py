@@ -16,6 +16,7 @@ API_APPS = [
     "datasets",
     "registry",
     "jobs",
+    "serving",
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

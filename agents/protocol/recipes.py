@@ -51,6 +51,7 @@ class Manifest(Message):
     parameters: list[Parameter]
     resources: Resources  # a sensible default demand
     metrics: list[str]  # the first one is the main one
+    serving: Resources | None = None  # a sensible demand of one replica; None: it cannot serve
 
 
 def read_manifest(name: str) -> Manifest:

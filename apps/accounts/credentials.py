@@ -9,8 +9,9 @@ from uuid import UUID
 
 USER_PREFIX = "dh"
 RUN_PREFIX = "dhr"
+KEY_PREFIX = "dhk"  # of an endpoint
 
-_SHAPE = re.compile(r"(dhr?)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
+_SHAPE = re.compile(r"(dh[a-z]?)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ def text_of(prefix: str, token_id: UUID, secret: str) -> str:
     return f"{prefix}_{token_id.hex}_{secret}"
 
 
-def parse(text: str) -> Credential | None:
-    """Take a token's text apart; None if it never was one."""
-    if not (match := _SHAPE.fullmatch(text)):
+def parse(text: str, *prefixes: str) -> Credential | None:
+    """Take a credential's text apart; None if it never was one of these kinds."""
+    match = _SHAPE.fullmatch(text)
+    if match is None or match[1] not in (prefixes or (USER_PREFIX, RUN_PREFIX)):
         return None
     return Credential(match[1], UUID(hex=match[2]), match[3])

@@ -1,27 +1,29 @@
 """Questions about jobs, their runs and what came of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Case, Exists, IntegerField, OuterRef, Prefetch, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from agents.protocol.workloads import WorkloadState
-from apps.common.errors import NotFound
+from apps.accounts.models import User
+from apps.common.errors import FieldRefusal, InputRefused, NotFound
 from apps.datasets import selectors as datasets
 from apps.datasets.models import DatasetVersion
 from apps.fleet.models import Node
-from apps.jobs import logs
-from apps.jobs.models import Job, JobKind, Run, RunInput, RunOutput, RunState
+from apps.jobs import forecast, specs
+from apps.jobs.models import Job, JobKind, JobState, Run, RunInput, RunOutput, RunState
 from apps.projects.models import Project
-from apps.registry.models import ModelVersion
+from apps.registry import selectors as registry
+from apps.registry.models import Evaluation, ModelVersion
 from apps.telemetry import selectors as telemetry
 from apps.workloads import selectors as workloads
 from apps.workloads.models import Gang, Workload
-
-LOG_PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class RunView:
 @dataclass(frozen=True)
 class InputView:
     name: str
-    dataset: str
+    kind: str  # "dataset" | "model"
+    dataset: str | None  # one of the two names
+    model: str | None
     number: int
     version: UUID
 
@@ -58,6 +62,10 @@ class JobView:
     run: RunView | None
     inputs: list[InputView]
     model_version: ModelVersion | None
+    evaluation: Evaluation | None
+    progress: float | None  # 0 to 1
+    time_left_seconds: int | None
+    main_metric: dict[str, Any] | None
 
 
 def jobs_in(project: Project) -> QuerySet[Job]:
@@ -65,24 +73,92 @@ def jobs_in(project: Project) -> QuerySet[Job]:
 
 
 def filtered(
-    jobs: QuerySet[Job],
+    project: Project,
     *,
-    state: str | None = None,
-    kind: str | None = None,
-    name: str | None = None,
+    state: Collection[str] = (),
+    kind: Collection[str] = (),
+    search: str = "",
+    submitted_by: User | str | None = None,
+    dataset: str = "",
     dataset_version: UUID | None = None,
+    model: str = "",
 ) -> QuerySet[Job]:
-    """Those of the jobs that are asked for."""
-    if state is not None:
-        jobs = jobs.filter(state=state)
-    if kind is not None:
-        jobs = jobs.filter(kind=kind)
-    if name is not None:
-        jobs = jobs.filter(name__icontains=name)
+    """Those of the project's jobs that are asked for; a person is one, or a name.
+
+    Raises ``InputRefused`` for a dataset or a model that is not there.
+    """
+    jobs = jobs_in(project)
+    if state:
+        jobs = jobs.filter(state__in=state)
+    if kind:
+        jobs = jobs.filter(kind__in=kind)
+    if search:
+        jobs = jobs.filter(name__icontains=search)
+    if isinstance(submitted_by, User):
+        jobs = jobs.filter(submitted_by=submitted_by)
+    elif submitted_by is not None:
+        jobs = jobs.filter(submitted_by__username=submitted_by)
+    inputs = RunInput.objects.filter(run__job=OuterRef("pk"))
     if dataset_version is not None:
-        reading = RunInput.objects.filter(run__job=OuterRef("pk"), dataset_version=dataset_version)
-        jobs = jobs.filter(Exists(reading))
+        jobs = jobs.filter(Exists(inputs.filter(dataset_version=dataset_version)))
+    if dataset:
+        with _asking("dataset"):
+            jobs = jobs.filter(Exists(inputs.filter(**_of_dataset(project, dataset))))
+    if model:
+        with _asking("model"):
+            versions = _of_model(project, model)
+        runs = versions.filter(run_id__isnull=False).values("run_id")
+        made = Run.objects.filter(job=OuterRef("pk"), id__in=runs)
+        jobs = jobs.filter(Exists(inputs.filter(model_version__in=versions)) | Exists(made))
     return jobs
+
+
+# what a page of jobs may be ordered by; each is a field or one of the annotations of `ordered`
+ORDERINGS = {
+    "created_at": "created_at",
+    "name": "name",
+    "state": "stage",
+    "started_at": "began",
+    "ended_at": "finished",
+    "priority": "priority",
+}
+STAGES = ("running", "queued", "paused", "failed", "cancelled", "succeeded")  # what needs one first
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # pages by key know no null: before all that ever was
+
+
+def ordered(jobs: QuerySet[Job], ordering: str) -> tuple[QuerySet[Job], str]:
+    """The jobs with what this order needs, and the field to page them by."""
+    name = ordering.lstrip("-")
+    match name:
+        case "state":
+            stages = [When(state=state, then=Value(at)) for at, state in enumerate(STAGES)]
+            jobs = jobs.annotate(stage=Case(*stages, output_field=IntegerField()))
+        case "started_at":
+            jobs = jobs.annotate(began=Coalesce("started_at", Value(NEVER)))
+        case "ended_at":
+            jobs = jobs.annotate(finished=Coalesce("ended_at", Value(NEVER)))
+    return jobs, ordering[: -len(name)] + ORDERINGS[name]
+
+
+@contextmanager
+def _asking(field: str) -> Iterator[None]:
+    """What is not there is the fault of this field."""
+    try:
+        yield
+    except NotFound as error:
+        raise InputRefused([FieldRefusal(field, error.code, error.params)]) from error
+
+
+def _of_dataset(project: Project, ref: str) -> dict[str, Any]:
+    if "@" in ref:
+        return {"dataset_version": datasets.version(project, ref)}
+    return {"dataset_version__dataset": datasets.dataset(project, ref)}
+
+
+def _of_model(project: Project, ref: str) -> QuerySet[ModelVersion]:
+    if "@" in ref:
+        return ModelVersion.objects.filter(pk=registry.version(project, ref).pk)
+    return ModelVersion.objects.filter(model=registry.model(project, ref))
 
 
 def job_in(project: Project, job_id: UUID) -> Job:
@@ -93,7 +169,7 @@ def job_in(project: Project, job_id: UUID) -> Job:
     return found
 
 
-def views(jobs: Sequence[Job]) -> list[JobView]:
+def views(jobs: Sequence[Job], *, at: datetime | None = None) -> list[JobView]:
     """Jobs as people see them, with a handful of queries however many they are."""
     newest = {
         run.job_id: run
@@ -104,14 +180,32 @@ def views(jobs: Sequence[Job]) -> list[JobView]:
             Prefetch(
                 "inputs",
                 RunInput.objects.order_by("name")
-                .select_related("dataset_version__dataset")
-                .defer("dataset_version__files", "dataset_version__profile"),
+                .select_related("dataset_version__dataset", "model_version__model")
+                .defer(
+                    "dataset_version__files",
+                    "dataset_version__profile",
+                    "model_version__files",
+                    "model_version__signature",
+                ),
             )
         )
     }
     gangs = workloads.gangs([run.gang_id for run in newest.values() if run.gang_id])
     made = _made_by([run.id for run in newest.values()])
-    return [_view(job, newest.get(job.id), gangs, made) for job in jobs]
+    evaluations = _evaluations_by([run.id for run in newest.values()])
+    glances = _glances(jobs, newest, gangs)
+    return [
+        _view(
+            job,
+            newest.get(job.id),
+            gangs,
+            made,
+            evaluations,
+            glances.get(job.id),
+            at or timezone.now(),
+        )
+        for job in jobs
+    ]
 
 
 def view(job: Job) -> JobView:
@@ -146,10 +240,12 @@ def outputs_of(run: Run) -> QuerySet[RunOutput]:
     return RunOutput.objects.filter(run=run).select_related("artifact").order_by("path")
 
 
-def inputs_of(run: Run) -> list[tuple[str, DatasetVersion]]:
+def inputs_of(run: Run) -> list[tuple[str, DatasetVersion | ModelVersion]]:
     """What a run reads, by name."""
-    rows = RunInput.objects.filter(run=run).select_related("dataset_version__dataset")
-    return [(row.name, row.dataset_version) for row in rows.order_by("id")]
+    rows = RunInput.objects.filter(run=run).select_related(
+        "dataset_version__dataset", "model_version__model"
+    )
+    return [(row.name, row.source) for row in rows.order_by("id")]
 
 
 def unsettled() -> QuerySet[Run]:
@@ -166,9 +262,32 @@ def unimported() -> QuerySet[DatasetVersion]:
     return datasets.awaiting_import().filter(~Exists(imports))
 
 
+def _glances(
+    jobs: Sequence[Job], newest: Mapping[UUID, Run], gangs: dict[UUID, Gang]
+) -> dict[UUID, telemetry.Glance]:
+    """What the newest run of each job has reported of itself, by job."""
+    faces = {}
+    for job in jobs:
+        run = newest.get(job.id)
+        gang = gangs.get(run.gang_id) if run and run.gang_id else None
+        if gang is not None:
+            faces[job.id] = workloads.first_workload(gang).id
+    wanted = {faces[job.id]: specs.main_metric(job) for job in jobs if job.id in faces}
+    seen = telemetry.glances(wanted)
+    return {job_id: seen[workload_id] for job_id, workload_id in faces.items()}
+
+
 def _view(
-    job: Job, run: Run | None, gangs: dict[UUID, Gang], made: dict[UUID, ModelVersion]
+    job: Job,
+    run: Run | None,
+    gangs: dict[UUID, Gang],
+    made: dict[UUID, ModelVersion],
+    evaluations: dict[UUID, Evaluation],
+    glance: telemetry.Glance | None,
+    at: datetime,
 ) -> JobView:
+    gang = gangs.get(run.gang_id) if run and run.gang_id else None
+    progress = glance.progress if glance else None
     reason = None
     if job.stopped_by and job.is_over and job.state == "cancelled":
         reason = {"code": "stopped_by", "params": {"name": job.stopped_by}}
@@ -177,37 +296,41 @@ def _view(
     return JobView(
         job=job,
         reason=reason,
-        waiting=_waiting(run, gangs) if run and not job.is_over else None,
+        waiting=workloads.waiting_for(gang) if gang and not job.is_over else None,
         run=_run_view(run, gangs) if run else None,
-        inputs=[
-            InputView(
-                name=item.name,
-                dataset=item.dataset_version.dataset.name,
-                number=item.dataset_version.number,
-                version=item.dataset_version_id,
-            )
-            for item in (run.inputs.all() if run else [])
-        ],
+        inputs=[_input_view(item) for item in (run.inputs.all() if run else [])],
         model_version=made.get(run.id) if run else None,
+        evaluation=evaluations.get(run.id) if run else None,
+        progress=1.0 if job.state == JobState.SUCCEEDED else progress,
+        time_left_seconds=(
+            forecast.seconds_left(
+                progress=progress,
+                told_at=glance.progress_at if glance else None,
+                started_at=run.started_at,
+                at=at,
+            )
+            if run and job.state == JobState.RUNNING
+            else None
+        ),
+        main_metric=(
+            {"name": glance.name, "value": glance.value, "spark": glance.spark}
+            if glance and glance.name
+            else None
+        ),
     )
 
 
-def _waiting(run: Run, gangs: dict[UUID, Gang]) -> dict[str, Any] | None:
-    """What the job is waiting for, while no process of it runs."""
-    gang = gangs.get(run.gang_id) if run.gang_id else None
-    if gang is None:
-        return None
-    workload = workloads.first_workload(gang)
-    node = {"node": workload.node.name if workload.node else ""}
-    match WorkloadState(workload.state):
-        case WorkloadState.PENDING:
-            return gang.waiting_reason or {"code": "waits_for_scheduler", "params": {}}
-        case WorkloadState.ASSIGNED:
-            return {"code": "waits_for_node", "params": node}
-        case WorkloadState.STARTING:
-            return {"code": "fetches_inputs", "params": node}
-        case _:
-            return None
+def _input_view(item: RunInput) -> InputView:
+    source = item.source
+    of_model = isinstance(source, ModelVersion)
+    return InputView(
+        name=item.name,
+        kind="model" if of_model else "dataset",
+        dataset=source.dataset.name if isinstance(source, DatasetVersion) else None,
+        model=source.model.name if isinstance(source, ModelVersion) else None,
+        number=source.number,
+        version=source.id,
+    )
 
 
 def _run_view(run: Run, gangs: dict[UUID, Gang]) -> RunView:
@@ -236,35 +359,20 @@ def _made_by(run_ids: Sequence[UUID]) -> dict[UUID, ModelVersion]:
     }
 
 
+def _evaluations_by(run_ids: Sequence[UUID]) -> dict[UUID, Evaluation]:
+    rows = Evaluation.objects.filter(run_id__in=run_ids).select_related("version__model")
+    rows = rows.defer("detail", "pictures", "version__files", "version__signature")
+    return {row.run_id: row for row in rows.order_by("id") if row.run_id}
+
+
 def log_piece(run: Run, offset: int, limit: int) -> dict[str, Any]:
     """A piece of a run's log from an offset, cut between characters."""
-    workload = workload_of(run)
-    if workload is None:
-        return {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0, "text": ""}
-    piece = telemetry.log_slice(workload.id, offset, limit)
-    if workload.log_bytes is not None:  # known once the process is gone
-        complete = piece.next_offset >= workload.log_bytes
-    else:  # nothing more is coming from a run that never got that far
-        complete = run.is_over and piece.next_offset >= piece.stored
-    text, taken = logs.whole_text(piece.data, final=complete)
-    return {
-        "offset": piece.offset,
-        "next_offset": piece.offset + taken,
-        "complete": complete,
-        "dropped_bytes": piece.dropped_bytes + workload.dropped_log_bytes,
-        "text": text,
-    }
+    return workloads.log_piece(workload_of(run), offset, limit, over=run.is_over)
 
 
 def log_bytes(run: Run) -> Iterator[bytes]:
     """All that there is of a run's log, piece by piece."""
-    workload, offset = workload_of(run), 0
-    while workload is not None:
-        piece = telemetry.log_slice(workload.id, offset, LOG_PIECE_BYTES)
-        if not piece.data:
-            return
-        yield piece.data
-        offset = piece.next_offset
+    return workloads.log_bytes(workload_of(run))
 
 
 def metrics_of(run: Run, names: list[str] | None) -> dict[str, Any]:

@@ -1,27 +1,22 @@
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.common.api import rendered
 from apps.common.serializers import StrictSerializer
+from apps.jobs import selectors
 from apps.jobs.models import JobKind, JobState, RunState
+from apps.workloads.shapes import (
+    ReasonField,
+    ResourcesSerializer,
+    RunNodeSerializer,
+    WantedResourcesSerializer,
+)
 
-MAX_BYTES = 2**50
-LARGEST = 2**31 - 1  # of what Postgres keeps in an integer
+ORDERINGS = [sign + name for name in selectors.ORDERINGS for sign in ("", "-")]
+SUBMITTED = [JobKind.TRAIN.value, JobKind.SCRIPT.value, JobKind.EVALUATE.value]
 
 
 # --- what people send ----------------------------------------------------------------------------
-
-
-class WantedResourcesSerializer(StrictSerializer):
-    """What the job takes; what is left out has a default of the kind or the recipe."""
-
-    cpu_millis = serializers.IntegerField(min_value=1, max_value=LARGEST, required=False)
-    memory_bytes = serializers.IntegerField(min_value=1, max_value=MAX_BYTES, required=False)
-    device_count = serializers.IntegerField(min_value=0, max_value=1024, required=False)
-    device_kind = serializers.CharField(max_length=128, allow_blank=True, required=False)
-    device_memory_bytes = serializers.IntegerField(min_value=0, max_value=MAX_BYTES, required=False)
 
 
 class SubmitSerializer(StrictSerializer):
@@ -85,13 +80,53 @@ class ScriptJobSerializer(SubmitSerializer):
     inputs = WantedInputSerializer(many=True, required=False)
 
 
+class EvaluateJobSerializer(SubmitSerializer):
+    """Measure a model version on a dataset."""
+
+    kind = serializers.ChoiceField(choices=[JobKind.EVALUATE.value])
+    model = serializers.CharField(
+        max_length=200, help_text="A model's `name`, `name@version`, or a version's id."
+    )
+    dataset = serializers.CharField(
+        max_length=200, help_text="A dataset's `name`, `name@version`, or a version's id."
+    )
+    split = serializers.CharField(
+        max_length=64,
+        default="",
+        allow_blank=True,
+        help_text="The data's test split if it has one, else all of it.",
+    )
+
+
 class JobFilterSerializer(serializers.Serializer[Any]):
     """Which jobs to list."""
 
-    state = serializers.ChoiceField(choices=JobState.choices, required=False)
-    kind = serializers.ChoiceField(choices=JobKind.choices, required=False)
-    name = serializers.CharField(required=False, help_text="A part of the name.")
+    state = serializers.ListField(
+        child=serializers.ChoiceField(choices=JobState.choices),
+        required=False,
+        help_text="Any of these: give it several times.",
+    )
+    kind = serializers.ListField(
+        child=serializers.ChoiceField(choices=JobKind.choices),
+        required=False,
+        help_text="Any of these: give it several times.",
+    )
+    search = serializers.CharField(
+        max_length=200, required=False, help_text="A part of the name, in either case."
+    )
+    submitted_by = serializers.CharField(
+        max_length=150, required=False, help_text="A username, or `me`."
+    )
+    dataset = serializers.CharField(
+        max_length=200, required=False, help_text="`name` or `name@version` that a run of it reads."
+    )
     dataset_version = serializers.UUIDField(required=False, help_text="That a run of it reads.")
+    model = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="`name` or `name@version` that a run of it reads or has made.",
+    )
+    ordering = serializers.ChoiceField(choices=ORDERINGS, default="-created_at")
 
 
 class WindowSerializer(serializers.Serializer[Any]):
@@ -116,32 +151,10 @@ class MetricsWindowSerializer(WindowSerializer):
 
 
 class KindSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=[JobKind.TRAIN.value, JobKind.SCRIPT.value])
+    kind = serializers.ChoiceField(choices=SUBMITTED)
 
 
 # --- what people see -----------------------------------------------------------------------------
-
-
-class JobReasonSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    params = serializers.DictField()
-    text = serializers.CharField(help_text="In the reader's language.")
-
-
-@extend_schema_field(JobReasonSerializer)
-class ReasonField(serializers.Field[Any, Any, Any, Any]):
-    """A stored reason, with its sentence."""
-
-    def __init__(self) -> None:
-        super().__init__(read_only=True, allow_null=True)
-
-    def to_representation(self, value: dict[str, Any]) -> dict[str, Any] | None:
-        return rendered(value, self.context["request"])
-
-
-class RunNodeSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
 
 
 class RunSerializer(serializers.Serializer[Any]):
@@ -159,7 +172,9 @@ class RunSerializer(serializers.Serializer[Any]):
 
 class JobInputSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    dataset = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["dataset", "model"])
+    dataset = serializers.CharField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
     number = serializers.IntegerField()
     version = serializers.UUIDField()
 
@@ -170,12 +185,23 @@ class JobModelVersionSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
 
 
-class ResourcesSerializer(serializers.Serializer[Any]):
-    cpu_millis = serializers.IntegerField()
-    memory_bytes = serializers.IntegerField()
-    device_count = serializers.IntegerField()
-    device_kind = serializers.CharField()
-    device_memory_bytes = serializers.IntegerField()
+class JobEvaluationSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    model = serializers.CharField(source="version.model.name")
+    number = serializers.IntegerField(source="version.number")
+    split = serializers.CharField()
+    metrics = serializers.DictField(child=serializers.FloatField(allow_null=True))
+
+
+class MainMetricSerializer(serializers.Serializer[Any]):
+    """The recipe's first metric, else what looks most like a loss."""
+
+    name = serializers.CharField()
+    value = serializers.FloatField(allow_null=True, help_text="The newest; null if no number.")
+    spark = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="At most 30, evenly over its steps; null where it is no number.",
+    )
 
 
 class JobSerializer(serializers.Serializer[Any]):
@@ -199,6 +225,72 @@ class JobSerializer(serializers.Serializer[Any]):
     run = RunSerializer(allow_null=True)
     inputs = JobInputSerializer(many=True)
     model_version = JobModelVersionSerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(
+        allow_null=True, help_text="What the newest run has measured."
+    )
+    progress = serializers.FloatField(allow_null=True, help_text="0 to 1; null while unknown.")
+    time_left_seconds = serializers.IntegerField(
+        allow_null=True, help_text="At the pace so far; null while unknown or not running."
+    )
+    main_metric = MainMetricSerializer(allow_null=True)
+
+
+class StopManySerializer(StrictSerializer):
+    ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=500)
+
+
+class StopOutcomeSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    stopped = serializers.BooleanField(help_text="It is asked to end, or has ended by this.")
+    reason = ReasonField()
+
+
+class StopOutcomesSerializer(serializers.Serializer[Any]):
+    results = StopOutcomeSerializer(many=True)
+
+
+class JobEventSerializer(serializers.Serializer[Any]):
+    """Something that happened to a job, and why."""
+
+    at = serializers.DateTimeField()
+    what = ReasonField()
+    actor = serializers.CharField(allow_null=True, help_text="Who did it; null: nobody asked.")
+    run = serializers.IntegerField(allow_null=True, help_text="The number of the run it is about.")
+    node = serializers.CharField(allow_null=True)
+    reason = ReasonField()
+
+
+class NodeFitSerializer(serializers.Serializer[Any]):
+    node = RunNodeSerializer()
+    fits = serializers.BooleanField(help_text="It has this much room now.")
+    reason = ReasonField()
+
+
+class FitsSerializer(serializers.Serializer[Any]):
+    fits_now = serializers.BooleanField(
+        help_text="It would start at once: there is room, and nobody waits for it with more right."
+    )
+    ever = serializers.BooleanField(
+        help_text="False: no node could hold it however empty, and it would be refused."
+    )
+    reason = ReasonField()
+    largest = ResourcesSerializer(
+        allow_null=True, help_text="What would fit now on the node where this comes closest."
+    )
+    nodes = NodeFitSerializer(many=True)
+
+
+class JobPreviewSerializer(serializers.Serializer[Any]):
+    """What would become of a job if it were submitted now."""
+
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=SUBMITTED)
+    config = serializers.DictField(help_text="With every default filled in.")
+    resources = ResourcesSerializer()
+    fits = FitsSerializer()
+    yaml = serializers.CharField(help_text="The job file with what was given.")
+    cli = serializers.CharField()
+    curl = serializers.CharField()
 
 
 class OutputSerializer(serializers.Serializer[Any]):
@@ -206,18 +298,6 @@ class OutputSerializer(serializers.Serializer[Any]):
     digest = serializers.CharField()
     size = serializers.IntegerField()
     url = serializers.CharField()
-
-
-class LogSerializer(serializers.Serializer[Any]):
-    """A piece of a log, cut between characters."""
-
-    offset = serializers.IntegerField()
-    next_offset = serializers.IntegerField(help_text="Where the next piece begins, in bytes.")
-    complete = serializers.BooleanField(help_text="Nothing comes after `next_offset` any more.")
-    dropped_bytes = serializers.IntegerField(
-        help_text="Written by the job beyond the limit of a log, and not kept."
-    )
-    text = serializers.CharField()
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
@@ -256,6 +336,9 @@ class RecipeSerializer(serializers.Serializer[Any]):
     accepts = serializers.ListField(child=serializers.CharField())
     parameters = RecipeParameterSerializer(many=True)
     resources = ResourcesSerializer()
+    serving = ResourcesSerializer(
+        allow_null=True, help_text="Of one replica; null if it cannot serve."
+    )
     metrics = serializers.ListField(child=serializers.CharField())
 
 

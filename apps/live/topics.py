@@ -8,10 +8,13 @@ from apps.accounts.principals import Principal
 from apps.fleet.models import Node
 from apps.jobs.models import Job
 from apps.projects import selectors as projects
+from apps.serving.models import Endpoint
 from apps.workloads.models import Workload
 
 # a UUID as we write it: the same topic under another spelling would never be told anything
-_OF_ONE = re.compile(r"(project|job|workload|node)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_OF_ONE = re.compile(
+    r"(project|job|workload|endpoint|node)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+)
 _FLEET = "fleet"
 
 
@@ -35,6 +38,9 @@ def _project_of(kind: str, id: UUID) -> UUID | None:
             return id
         case "job":
             return Job.objects.filter(pk=id).values_list("project_id", flat=True).first()
+        case "endpoint":
+            endpoints = Endpoint.objects.filter(pk=id, deleted_at=None)
+            return endpoints.values_list("project_id", flat=True).first()
         case _:
             rows = Workload.objects.filter(pk=id).values_list("gang__project_id", flat=True)
             return rows.first()

@@ -66,6 +66,7 @@ class Replica(BaseModel):
     )
     ready_at = models.DateTimeField(null=True)  # when it first was
     probed_at = models.DateTimeField(null=True)
+    missed_probes = models.PositiveSmallIntegerField(default=0)  # in a row
     stop_asked_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     reason = models.JSONField(null=True)  # Reason: why it is in this state

@@ -76,3 +76,16 @@ class Gap(models.Model):
     reason = models.CharField(max_length=32)
     blocks = models.BigIntegerField(default=0)
     last_at = models.DateTimeField()
+
+
+class Traffic(models.Model):
+    """Ten seconds of what one gateway was asked of an endpoint (`traffic.Window`)."""
+
+    pk = models.CompositePrimaryKey("endpoint_id", "start_at", "gateway")
+    endpoint_id = models.UUIDField()
+    start_at = models.DateTimeField()
+    gateway = models.UUIDField()  # the process
+    data = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["start_at"], name="traffic_age")]

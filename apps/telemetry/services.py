@@ -17,13 +17,14 @@ from django.db import transaction
 from agents.protocol import blocks as packing
 from agents.protocol.link import Block, LogChunk, MetricBatch
 from apps.common import hub
-from apps.telemetry import points, selectors, storage, timing
-from apps.telemetry.models import Gap, Stream
+from apps.telemetry import points, selectors, storage, timing, traffic
+from apps.telemetry.models import Gap, Stream, Traffic
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024  # of a metrics file in one batch
 MAX_SERIES = 4096  # in one block
 LIVE_POINTS = 500  # in one message to a browser
 PARTITIONS_AHEAD = 2  # days
+TRAFFIC_KEPT = timedelta(days=30)
 
 
 T = TypeVar("T", LogChunk, MetricBatch, Block)
@@ -114,6 +115,29 @@ def skip(*, item: LogChunk | MetricBatch, at: datetime) -> Stored:
             position.dropped_bytes += end - position.offset
             position.offset = end
     return Stored(position.offset, in_step=in_step)
+
+
+def record_traffic(
+    *, gateway: UUID, windows: Iterable[tuple[UUID, datetime, traffic.Window]]
+) -> None:
+    """Store what a gateway was asked, by endpoint and start. A repeat does nothing."""
+    Traffic.objects.bulk_create(
+        (
+            Traffic(
+                endpoint_id=endpoint_id,
+                start_at=start_at,
+                gateway=gateway,
+                data=traffic.encode_window(window),
+            )
+            for endpoint_id, start_at, window in windows
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def forget_traffic(*, at: datetime) -> None:
+    """Drop windows that are too old to be asked for."""
+    Traffic.objects.filter(start_at__lt=at - TRAFFIC_KEPT).delete()
 
 
 @transaction.atomic

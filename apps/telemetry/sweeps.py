@@ -8,3 +8,9 @@ from apps.telemetry import services
 def prepare_partitions() -> None:
     """Have tomorrow's partition before tomorrow's blocks."""
     services.prepare_partitions(at=timezone.now())
+
+
+@every(seconds=3600)
+def forget_traffic() -> None:
+    """Keep a month of what gateways were asked."""
+    services.forget_traffic(at=timezone.now())

@@ -1,9 +1,10 @@
 """Questions about gangs, workloads and the room there is for them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,8 +14,12 @@ from agents.protocol.workloads import Cause, WorkloadState
 from apps.common import reasons
 from apps.common.errors import NotFound
 from apps.fleet.models import Contact, Device, Node
+from apps.telemetry import logs
+from apps.telemetry import selectors as telemetry
 from apps.workloads import placement
-from apps.workloads.models import Gang, Lease, Workload
+from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
+
+LOG_PIECE_BYTES = 256 * 1024
 
 # --- for the nodes' door -------------------------------------------------------------------------
 
@@ -123,6 +128,44 @@ def capacities() -> list[placement.Node]:
     ]
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What would become of a demand for one workload, were it queued now."""
+
+    nodes: list[placement.NodeFit]  # all there are, those that take no work included
+    reason: Reason | None  # why it would wait, or be refused; None: it would start at once
+    ever: bool  # False: it would be refused, for no node could hold it however empty
+    largest: Resources | None  # that would fit now on the best node
+
+
+def forecast(resources: Resources, *, priority: int, at: datetime) -> Forecast:
+    """Where a demand would fit, and whether it would wait; nothing is reserved by asking."""
+    fit = placement.fit(snapshot(), queue(), resources, priority=priority, since=at)
+    refusal = placement.refuse(resources, 1, capacities())
+    return Forecast(
+        nodes=sorted([*fit.nodes, *_absent()], key=lambda node: (node.node, node.node_id)),
+        reason=refusal or fit.reason,
+        ever=refusal is None,
+        largest=fit.largest,
+    )
+
+
+def _absent() -> list[placement.NodeFit]:
+    """The nodes that may take nothing now."""
+    nodes = Node.objects.filter(removed_at=None)
+    absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
+    return [placement.NodeFit(node.id, node.name, absence(node)) for node in absent]
+
+
+def absence(node: Node) -> Reason | None:
+    """Why a node takes no work now; None if it does."""
+    if node.cordoned_at is not None:
+        return Reason(code="node_cordoned", params={"node": node.name})
+    if node.contact != Contact.FRESH:
+        return Reason(code="node_unreachable", params={"node": node.name})
+    return None
+
+
 def _devices(
     nodes: Sequence[Node], *, healthy: bool | None
 ) -> defaultdict[UUID, tuple[placement.Device, ...]]:
@@ -168,6 +211,15 @@ def gangs(ids: Collection[UUID]) -> dict[UUID, Gang]:
     return {gang.id: gang for gang in rows}
 
 
+def events_of(gang_ids: Collection[UUID]) -> dict[UUID, list[WorkloadEvent]]:
+    """What became of the gangs' first workloads, in order, by gang."""
+    rows = WorkloadEvent.objects.filter(workload__gang__in=set(gang_ids), workload__rank=0)
+    events: dict[UUID, list[WorkloadEvent]] = {}
+    for row in rows.select_related("workload", "node").order_by("id"):
+        events.setdefault(row.workload.gang_id, []).append(row)
+    return events
+
+
 def first_workload(gang: Gang) -> Workload:
     """The workload of rank 0: a gang's face."""
     return min(gang.workloads.all(), key=lambda workload: workload.rank)
@@ -176,6 +228,52 @@ def first_workload(gang: Gang) -> Workload:
 def started_at(gang: Gang) -> datetime | None:
     """When the first process of the gang started."""
     return min((w.started_at for w in gang.workloads.all() if w.started_at), default=None)
+
+
+def waiting_for(gang: Gang) -> dict[str, Any] | None:
+    """What a gang is waiting for, while no process of it runs."""
+    workload = first_workload(gang)
+    node = {"node": workload.node.name if workload.node else ""}
+    match WorkloadState(workload.state):
+        case WorkloadState.PENDING:
+            return gang.waiting_reason or {"code": "waits_for_scheduler", "params": {}}
+        case WorkloadState.ASSIGNED:
+            return {"code": "waits_for_node", "params": node}
+        case WorkloadState.STARTING:
+            return {"code": "fetches_inputs", "params": node}
+        case _:
+            return None
+
+
+def log_piece(workload: Workload | None, offset: int, limit: int, *, over: bool) -> dict[str, Any]:
+    """A piece of a workload's log from an offset, cut between characters; ``over``: it writes no
+    more."""
+    if workload is None:
+        return {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0, "text": ""}
+    piece = telemetry.log_slice(workload.id, offset, limit)
+    if workload.log_bytes is not None:  # known once the process is gone
+        complete = piece.next_offset >= workload.log_bytes
+    else:  # nothing more is coming from one that never got that far
+        complete = over and piece.next_offset >= piece.stored
+    text, taken = logs.whole_text(piece.data, final=complete)
+    return {
+        "offset": piece.offset,
+        "next_offset": piece.offset + taken,
+        "complete": complete,
+        "dropped_bytes": piece.dropped_bytes + workload.dropped_log_bytes,
+        "text": text,
+    }
+
+
+def log_bytes(workload: Workload | None) -> Iterator[bytes]:
+    """All that there is of a workload's log, piece by piece."""
+    offset = 0
+    while workload is not None:
+        piece = telemetry.log_slice(workload.id, offset, LOG_PIECE_BYTES)
+        if not piece.data:
+            return
+        yield piece.data
+        offset = piece.next_offset
 
 
 def outcome(gang: Gang) -> Outcome | None:

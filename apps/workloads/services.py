@@ -4,6 +4,7 @@ Rows are locked in one order everywhere: the gang, its workloads by rank, then n
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from agents.protocol.base import Reason, Resources
-from agents.protocol.link import RunningWorkload, WorkloadReport
+from agents.protocol.link import RunningWorkload, Service, WorkloadReport
 from agents.protocol.rest import (
     GangPlace,
     OutputAnswer,
@@ -23,8 +24,10 @@ from agents.protocol.rest import (
     Ticket,
 )
 from agents.protocol.specs import (
+    REPLICA_BEARER,
     FileRef,
     ScriptSpec,
+    ServeSpec,
     WorkloadSpec,
     decode_spec,
     encode_spec,
@@ -46,16 +49,24 @@ from apps.fleet import services as fleet
 from apps.fleet.models import Contact, Device, Node
 from apps.projects.models import Project
 from apps.telemetry import timing
-from apps.workloads import lifecycle, placement, selectors
+from apps.workloads import bearers, lifecycle, placement, selectors
 from apps.workloads.events import GangQueued, GangWaits, RoomFreed, WorkloadMoved
-from apps.workloads.models import Gang, Lease, Workload
+from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
 
 log = logging.getLogger(__name__)
 
 RUN_TOKEN_LIFETIME = timedelta(days=30)  # revoked when the run ends; this is only the outer bound
 MISSED_HEARTBEATS = 6  # a minute of them: a report that is still on its way has long arrived
 MOST_STRANGERS = 100  # ordered to stop by one heartbeat; the next one sees to the rest
+# of what is remembered of one workload: a queue that changes its mind, or a node that comes and
+# goes, must not fill the table; reasons to wait leave room for moves, and the end is always kept
+MOST_WAITS, MOST_EVENTS = 60, 200
 INTEGER, BIG_INTEGER = 2**31 - 1, 2**63 - 1  # the largest that columns hold
+MAX_CERTIFICATE_BYTES = 8 * 1024
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]{2,45}")  # a name, an IPv6
+_CERTIFICATE = re.compile(
+    r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*"
+)
 # a node lists what it was given leave to start until the last report of it is acknowledged
 LISTED = (
     WorkloadState.STARTING,
@@ -110,9 +121,7 @@ def request_gang(
     at: datetime,
 ) -> Gang:
     """Queue workloads to be placed together, one for each spec; refuse what could never fit."""
-    nodes = selectors.capacities()
-    if refusal := placement.refuse(resources, len(specs), nodes):
-        raise DemandTooLarge(refusal)
+    nodes = check_demand(resources=resources, size=len(specs))
     gang = Gang.objects.create(
         project=project,
         fence=_next_fence(),
@@ -134,6 +143,14 @@ def request_gang(
     )
     publish(GangQueued(gang_id=gang.id))
     return gang
+
+
+def check_demand(*, resources: Resources, size: int = 1) -> list[placement.Node]:
+    """Raise ``DemandTooLarge`` if no nodes could ever hold this; the nodes it was compared with."""
+    nodes = selectors.capacities()
+    if refusal := placement.refuse(resources, size, nodes):
+        raise DemandTooLarge(refusal)
+    return nodes
 
 
 # --- the scheduler's decisions -------------------------------------------------------------------
@@ -182,10 +199,10 @@ def assign(*, gang_id: UUID, places: Sequence[placement.Place], at: datetime) ->
 
 
 @transaction.atomic
-def explain_waiting(*, why: dict[UUID, Reason]) -> None:
+def explain_waiting(*, why: dict[UUID, Reason], at: datetime) -> None:
     """Write down why gangs wait, where that has changed; say so where the code has."""
     waiting = Gang.objects.waiting().filter(id__in=why).order_by("id")
-    changed = []
+    changed, told = [], []
     for gang in waiting.select_for_update(skip_locked=True):  # whoever holds one is changing it
         old, new = gang.waiting_reason, reasons.to_row(why[gang.id])
         if old == new:
@@ -193,6 +210,7 @@ def explain_waiting(*, why: dict[UUID, Reason]) -> None:
         gang.waiting_reason = new
         changed.append(gang)
         if old is None or old["code"] != new["code"]:
+            told.append(gang)
             publish(
                 GangWaits(
                     gang_id=gang.id,
@@ -202,6 +220,16 @@ def explain_waiting(*, why: dict[UUID, Reason]) -> None:
                 )
             )
     Gang.objects.bulk_update(changed, ["waiting_reason"], batch_size=500)
+    reasons_of = {gang.id: gang.waiting_reason for gang in told}
+    faces = Workload.objects.filter(gang__in=told, rank=0).values_list("id", "gang_id")
+    for workload_id, gang_id in faces:
+        _note(
+            workload_id,
+            WorkloadState.PENDING,
+            at=at,
+            reason=reasons_of[gang_id],
+            most=MOST_WAITS,
+        )
 
 
 @transaction.atomic
@@ -370,13 +398,9 @@ def _yes(
     first = workloads[0]
     return StartAnswer(
         answer="yes",
-        run_token=accounts.create_run_token(
-            run_id=gang.owner_id,
-            project_id=gang.project_id,
-            expires_at=at + RUN_TOKEN_LIFETIME,
-            at=at,
-        ),
+        run_token=_run_token(gang, at=at),
         project=gang.project.slug,
+        secrets=_secrets(gang, workload, spec),
         tickets=[
             Ticket(
                 digest=file.digest,
@@ -395,6 +419,24 @@ def _yes(
         ),
         devices=selectors.leased_devices(workload.id),
     )
+
+
+def _run_token(gang: Gang, *, at: datetime) -> str:
+    """A run may speak to the API; a replica only answers, and has no business there."""
+    if gang.owner_kind != "run":
+        return ""
+    return accounts.create_run_token(
+        run_id=gang.owner_id,
+        project_id=gang.project_id,
+        expires_at=at + RUN_TOKEN_LIFETIME,
+        at=at,
+    )
+
+
+def _secrets(gang: Gang, workload: Workload, spec: WorkloadSpec) -> dict[str, str]:
+    if isinstance(spec.payload, ServeSpec):
+        return {REPLICA_BEARER: bearers.bearer_of(workload.id, gang.fence)}
+    return {}
 
 
 def _files(spec: WorkloadSpec) -> list[FileRef]:
@@ -440,12 +482,18 @@ def _apply_report(node_id: UUID, report: WorkloadReport, at: datetime) -> None:
     if not road:
         if workload.ended_at and report.state.is_final:  # stopped again after it was given up
             dispatch.settle(workload_id=workload.id, fence=gang.fence, at=at)
+        elif report.service and report.state == workload.state == WorkloadState.RUNNING:
+            _learn_service(gang, workload, report)  # it is warm now
         return
     *between, last = road
     happened = _happened(workload, report, at)
     for state in between:
         _move(gang, workload, state, at=happened)
     facts = _facts(report)
+    told = report.reason
+    if report.service and last is WorkloadState.RUNNING:
+        facts["service"], refusal = _service(report.service)
+        told = refusal or told
     if last.is_final:
         _end(
             gang,
@@ -457,7 +505,7 @@ def _apply_report(node_id: UUID, report: WorkloadReport, at: datetime) -> None:
             **facts,
         )
     else:
-        _move(gang, workload, last, at=happened, reason=report.reason, **facts)
+        _move(gang, workload, last, at=happened, reason=told, **facts)
     _after_move(gang, workloads, at=at)
 
 
@@ -510,6 +558,34 @@ def _facts(report: WorkloadReport) -> dict[str, Any]:
             for file in report.outputs
         ]
     return facts
+
+
+def _learn_service(gang: Gang, workload: Workload, report: WorkloadReport) -> None:
+    """Keep where a running workload is reached, and say so if that is news."""
+    assert report.service
+    service, refusal = _service(report.service)
+    reason = reasons.to_row(refusal) if refusal else None
+    if (service, reason) == (workload.service, workload.reason):
+        return
+    workload.service, workload.reason = service, reason
+    workload.save(update_fields=["service", "reason"])
+    _say_moved(gang, workload)
+
+
+def _service(told: Service) -> tuple[dict[str, Any] | None, Reason | None]:
+    """A node's word for where a workload is reached as the row keeps it, or why it cannot be."""
+    for field, good in (
+        ("host", _HOST.fullmatch(told.host)),
+        ("port", 0 < told.port < 2**16),
+        (
+            "certificate",
+            len(told.certificate) <= MAX_CERTIFICATE_BYTES
+            and _CERTIFICATE.fullmatch(told.certificate),
+        ),
+    ):
+        if not good:
+            return None, Reason(code="service_refused", params={"field": field})
+    return {"host": told.host, "port": told.port, "certificate": told.certificate}, None
 
 
 def _count(value: int) -> int:
@@ -699,8 +775,20 @@ def _move(
     workload.state = state.value
     for name, value in facts.items():
         setattr(workload, name, value)
+    _note(
+        workload.id,
+        state,
+        at=at,
+        node_id=workload.node_id,
+        reason=facts.get("reason"),
+        most=None if state.is_final else MOST_EVENTS,
+    )
     if before is WorkloadState.STARTING:  # the order to start has been obeyed, or is void
         dispatch.settle(workload_id=workload.id, fence=gang.fence, at=at, op="start")
+    _say_moved(gang, workload)
+
+
+def _say_moved(gang: Gang, workload: Workload) -> None:
     publish(
         WorkloadMoved(
             workload_id=workload.id,
@@ -708,9 +796,26 @@ def _move(
             owner_kind=gang.owner_kind,
             owner_id=gang.owner_id,
             project_id=gang.project_id,
-            state=state,
+            state=WorkloadState(workload.state),
         )
     )
+
+
+def _note(
+    workload_id: UUID,
+    state: WorkloadState,
+    *,
+    at: datetime,
+    node_id: UUID | None = None,
+    reason: dict[str, Any] | None = None,
+    most: int | None,
+) -> None:
+    """Remember what became of a workload, unless ``most`` things are remembered of it already."""
+    events = WorkloadEvent.objects.filter(workload_id=workload_id)
+    if most is None or events.count() < most:
+        WorkloadEvent.objects.create(
+            workload_id=workload_id, at=at, state=state.value, node_id=node_id, reason=reason
+        )
 
 
 def _end(

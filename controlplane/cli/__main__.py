@@ -6,7 +6,17 @@ from typing import Any
 import click
 
 from agents import __version__
-from controlplane.cli.commands import datasets, demo, jobs, login, models, nodes, projects, up
+from controlplane.cli.commands import (
+    datasets,
+    demo,
+    endpoints,
+    jobs,
+    login,
+    models,
+    nodes,
+    projects,
+    up,
+)
 
 
 class Commands(click.Group):
@@ -38,6 +48,7 @@ main.add_command(projects.projects)
 main.add_command(datasets.datasets)
 main.add_command(jobs.jobs)
 main.add_command(models.models)
+main.add_command(endpoints.endpoints)
 main.add_command(nodes.nodes)
 
 if __name__ == "__main__":

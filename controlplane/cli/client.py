@@ -56,6 +56,19 @@ class Client:
         answer = self._ask("POST", path, json=body if body is not None else {}, headers=headers)
         return answer.json() if answer.content else None
 
+    def patch(self, path: str, body: Any) -> Any:
+        return self._ask("PATCH", path, json=body).json()
+
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
+    def predict(self, url: str, body: bytes, content_type: str, *, key: str | None = None) -> Any:
+        """Ask an endpoint, with a key of it or as the person; a prediction may be asked twice."""
+        headers = {"Content-Type": content_type}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        return self._send("POST", url, content=body, headers=headers).json()
+
     def pages(self, path: str, **params: Any) -> Iterator[Any]:
         """Every row of a list, page by page."""
         cursor = None
@@ -74,13 +87,17 @@ class Client:
         return f"/projects/{self.project}/{path}"
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self._send(method, f"{self.url}/api/v1{path}", **more)
+
+    def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
         # a GET may be repeated, and a POST carries a key: a server that restarts goes unnoticed
         for delay in (0.5, 1, 2, 4, None):
             try:
-                answer = self._http.request(method, f"{self.url}/api/v1{path}", **more)
+                answer = self._http.request(method, url, **more)
             except httpx.TransportError as error:
                 if delay is None:
-                    raise click.ClickException(f"{self.url} does not answer: {error}") from None
+                    whose = url.partition("/api/v1/")[0]
+                    raise click.ClickException(f"{whose} does not answer: {error}") from None
                 time.sleep(delay)
                 continue
             if answer.status_code in BUSY and delay is not None:

@@ -111,6 +111,7 @@ class _Launcher:
         prepared = await self._timed("prepare", self._prepare())
         await self._timed("web", supervisor.start(own.web()))
         await asyncio.gather(
+            self._timed("gateway", supervisor.start(own.gateway())),
             self._timed("controller", supervisor.start(own.controller())),
             self._timed("worker", supervisor.start(own.worker())),
             self._timed("agent", self._start_agent(prepared)),

@@ -12,6 +12,7 @@ DEBUG = False
 ALLOWED_HOSTS = os.environ.get("DATAHALL_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("DATAHALL_ORIGINS", "").split(",") if o]
 PUBLIC_URL = os.environ.get("DATAHALL_PUBLIC_URL", "http://127.0.0.1:8480")
+GATEWAY_URL = os.environ.get("DATAHALL_GATEWAY_URL") or PUBLIC_URL  # where endpoints are called
 
 ROOT_URLCONF = "controlplane.urls"
 ASGI_APPLICATION = "controlplane.asgi.application"
@@ -117,6 +118,11 @@ CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes travel through artifacts/transfer.py
 
+# what a gateway takes in (apps/serving/gateway.py)
+GATEWAY_MAX_BODY_BYTES = int(os.environ.get("DATAHALL_GATEWAY_MAX_BODY_BYTES", 16 * 1024 * 1024))
+GATEWAY_HELD_BYTES = int(os.environ.get("DATAHALL_GATEWAY_HELD_BYTES", 512 * 1024 * 1024))
+GATEWAY_BODY_SECONDS = 10.0  # for all of a body to come
+
 STATIC_URL = "/static/"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 WHITENOISE_ROOT = FRONTEND_DIST if FRONTEND_DIST.is_dir() else None
@@ -158,10 +164,15 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStateEnum": "apps.jobs.models.JobState",
         "RunStateEnum": "apps.jobs.models.RunState",
+        "ReplicaStateEnum": "apps.serving.models.ReplicaState",
+        "EndpointStateEnum": "apps.serving.reconciliation.EndpointState",
+        "LineageKindEnum": "apps.serving.lineage.Kind",
+        "LineageRoleEnum": "apps.serving.lineage.Role",
         "VersionStateEnum": "apps.datasets.models.VersionState",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.serving.schema.describe_predict",
         "apps.common.schema.describe_problems",
     ],
 }

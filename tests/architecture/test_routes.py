@@ -24,7 +24,12 @@ OPEN = {
 # a node's way in: it has nothing but a join token, or its key's signature of a challenge
 NODE_DOORS = {"agent/v1/join", "agent/v1/challenge", "agent/v1/token"}
 # these answer with a secret, which is not kept to be answered again
-SECRETS = {"api/v1/tokens", "api/v1/users", "api/v1/nodes/join-tokens"}
+SECRETS = {
+    "api/v1/tokens",
+    "api/v1/users",
+    "api/v1/nodes/join-tokens",
+    "api/v1/projects/<slug:slug>/endpoints/<str:ref>/keys",
+}
 # the only route of which one method is open, and which (see TestSession)
 SIGN_IN = ("api/v1/session", "post")
 

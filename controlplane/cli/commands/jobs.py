@@ -27,7 +27,7 @@ from controlplane.cli.output import (
 
 STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
-KINDS = ("train", "script", "import")
+KINDS = ("train", "script", "evaluate", "import")
 LEFT_OUT = {"__pycache__", "node_modules"}  # and whatever begins with a dot
 
 
@@ -124,6 +124,26 @@ def submit_job(file: Path, name: str | None, wait: bool, project: str, as_json: 
         body["name"] = name
     if body.get("kind") == "script" and isinstance(body.get("code"), str):
         body = _with_code(client, body, file.parent / body["code"])
+    _submit(client, body, wait=wait, as_json=as_json)
+
+
+@jobs.command("evaluate")
+@click.argument("model", metavar="MODEL[@VERSION]")
+@click.argument("dataset", metavar="DATASET[@VERSION]")
+@click.option("--name", help="What to call the job.")
+@click.option("--wait", is_flag=True, help="Follow the log to the end; fails if the job does.")
+@project_option
+@json_option
+def evaluate_model(
+    model: str, dataset: str, name: str | None, wait: bool, project: str, as_json: bool
+) -> None:
+    """Measure a version of a model on a dataset's held-out part."""
+    body = {"kind": "evaluate", "model": model, "dataset": dataset}
+    client = connect(project)
+    _submit(client, body | ({"name": name} if name else {}), wait=wait, as_json=as_json)
+
+
+def _submit(client: Client, body: dict[str, Any], *, wait: bool, as_json: bool) -> None:
     job = client.post(client.in_project("jobs"), body)
     if wait:
         errors.print(f"job {job['id']}")
@@ -200,7 +220,7 @@ def find_job(client: Client, reference: str) -> str:
     try:
         return str(uuid.UUID(reference))
     except ValueError:
-        named = client.pages(client.in_project("jobs"), name=reference)
+        named = client.pages(client.in_project("jobs"), search=reference)
         found = next((job for job in named if job["name"] == reference), None)
     if found is None:
         raise click.ClickException(f"There is no job {reference} in this project.")

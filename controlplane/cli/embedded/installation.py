@@ -25,6 +25,7 @@ from controlplane.cli.embedded.valkey import Valkey
 CODE = Path(controlplane.__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8480
+DEFAULT_GATEWAY_PORT = 8481
 PORT_WAIT_SECONDS = 5.0  # for a predecessor that was killed to let go of its ports
 
 
@@ -33,6 +34,7 @@ class Chosen:
     """What is chosen at the first start and kept: `embedded.json`, for the owner's eyes only."""
 
     port: int
+    gateway_port: int
     postgres_port: int
     postgres_password: str
     valkey_port: int
@@ -47,6 +49,7 @@ class Installation:
         self.state = state
         self.chosen = chosen
         self.url = f"http://{HOST}:{chosen.port}"
+        self.gateway_url = f"http://{HOST}:{chosen.gateway_port}"
         self.logs = state / "logs"
         self.node = state / "node"
         self.token_file = state / "operator.token"
@@ -74,7 +77,10 @@ class Installation:
                 "secret_key": secrets.token_urlsafe(48),
             }
         try:
-            chosen = Chosen(**known | ({"port": port} if port else {}))
+            known |= {"port": port} if port else {}
+            # a file from before there was a gateway has no port for it
+            known = {"gateway_port": _gateway_port(known.get("port"))} | known
+            chosen = Chosen(**known)
         except TypeError:
             raise EmbeddedError(_damaged(file)) from None
         write_private(file, asdict(chosen))
@@ -86,6 +92,7 @@ class Installation:
         own = self.chosen
         for port, whose, remedy in (
             (own.port, "the web server", "choose another one with --port"),
+            (own.gateway_port, "this installation's gateway", "end the program that took it"),
             (own.postgres_port, "this installation's Postgres", "end the program that took it"),
             (own.valkey_port, "this installation's Valkey", "end the program that took it"),
         ):
@@ -104,6 +111,7 @@ class Installation:
             "DATAHALL_STATE": str(self.state),
             "DATAHALL_SECRET_KEY": self.chosen.secret_key,
             "DATAHALL_PUBLIC_URL": self.url,
+            "DATAHALL_GATEWAY_URL": self.gateway_url,
             "DATAHALL_NODE_BROKER_URL": f"redis://{HOST}:{self.chosen.valkey_port}/0",
         }
 
@@ -115,6 +123,16 @@ class Installation:
             *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false"),
             *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
             ready=self.is_ready,
+        )
+
+    def gateway(self) -> Service:
+        """Predictions have a process of their own: a busy page cannot slow them."""
+        return self._python(
+            "gateway",
+            *("-m", "uvicorn", "controlplane.gateway:application", "--host", HOST),
+            *("--port", str(self.chosen.gateway_port), "--ws", "none", "--no-access-log"),
+            *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
+            ready=self.gateway_is_ready,
         )
 
     def controller(self) -> Service:
@@ -169,6 +187,10 @@ class Installation:
         """Whether the web server says that it and what it needs are well."""
         return self._get("/readyz", token="") is not None
 
+    def gateway_is_ready(self) -> bool:
+        """Whether the gateway says that it knows its endpoints."""
+        return self._get("/readyz", token="", port=self.chosen.gateway_port) is not None
+
     def node_is_fresh(self, token: str, *, since: datetime) -> bool:
         """Whether this machine's agent has made contact since then, as the API sees it."""
         identity = json.loads((self.node / "identity.json").read_text())
@@ -177,8 +199,8 @@ class Installation:
             return False
         return datetime.fromisoformat(node["last_contact_at"]) >= since
 
-    def _get(self, path: str, *, token: str) -> dict[str, Any] | None:
-        connection = http.client.HTTPConnection(HOST, self.chosen.port, timeout=5)
+    def _get(self, path: str, *, token: str, port: int | None = None) -> dict[str, Any] | None:
+        connection = http.client.HTTPConnection(HOST, port or self.chosen.port, timeout=5)
         try:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             connection.request("GET", path, headers=headers)
@@ -242,6 +264,13 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _gateway_port(web_port: int | None) -> int:
+    """The usual port of a gateway, or a free one where that is taken."""
+    if web_port != DEFAULT_GATEWAY_PORT and _is_free(DEFAULT_GATEWAY_PORT):
+        return DEFAULT_GATEWAY_PORT
+    return _free_port()
 
 
 def _free_port() -> int:

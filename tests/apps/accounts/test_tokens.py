@@ -1,10 +1,11 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.accounts import authentication, selectors, services
+from apps.accounts import authentication, credentials, selectors, services
 from apps.accounts.models import Token
 from apps.accounts.principals import RunPrincipal
 from apps.accounts.scopes import Scope
@@ -237,3 +238,13 @@ class TestRunTokens:
         for path, body in bodies.items():
             refused = Client().post(path, body, "application/json", headers=headers)
             assert (refused.status_code, refused.json()["code"]) == (403, "person_needed")
+
+
+class TestKinds:
+    def test_are_told_apart_by_their_prefix(self):
+        text = credentials.text_of(credentials.KEY_PREFIX, uuid4(), credentials.new_secret())
+
+        assert credentials.parse(text) is None
+        found = credentials.parse(text, credentials.KEY_PREFIX)
+        assert found is not None
+        assert credentials.text_of(found.prefix, found.token_id, found.secret) == text

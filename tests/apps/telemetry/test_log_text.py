@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.jobs.logs import whole_text
+from apps.telemetry.logs import whole_text
 
 
 class TestWholeText:
