@@ -26,6 +26,7 @@ from apps.telemetry import services as telemetry_services
 from apps.telemetry.models import Block, LogChunk, MetricPoint
 from apps.workloads.models import Workload
 from tests import make
+from tests.apps.fleet.hosts import device, inventory
 from tests.apps.ingest import node as say
 from tests.apps.ingest.node import FakeNode
 from tests.apps.live.server import serving, until
@@ -282,6 +283,32 @@ class TestTheRest:
         assert body["event"] == "sample"
         assert body["host"] == {"cpu_percent": 12.5, "load_1": None}
         assert body["at"].endswith("Z")
+
+    def test_readings_of_all_nodes_come_together_once_a_second(self, server, node):
+        devices = [device("GPU-b", index=1), device("GPU-a", index=1), device("GPU-c")]
+        gpu = {
+            "utilization_percent": 97.4,
+            "memory_used_bytes": 30.0,
+            "memory_total_bytes": 80.0,
+            "temperature_celsius": 61.0,
+            "power_watts": 512.6,
+        }
+        headers = make.bearer(make.user())
+        with (
+            node.link(inventory=inventory(devices=devices)) as link,
+            connect(f"ws://{server}/live", additional_headers=headers) as browser,
+        ):
+            browser.send(json.dumps({"watch": "fleet.live"}))
+            json.loads(browser.recv(timeout=10))
+            link.greet()
+
+            link.say(msgspec.structs.replace(say.readings(), devices={"GPU-a": gpu}))
+
+            body = json.loads(browser.recv(timeout=10))["body"]
+        gap = [None] * 4
+        assert body["event"] == "fleet.samples"
+        assert body["nodes"] == {str(node.id): [gap, [97, 0.38, 61, 513], gap]}
+        assert abs(body["at"] - time.time()) < 10
 
     def test_unknown_and_unreadable_items_spoil_nothing(self, link, workload):
         known = msgspec.msgpack.decode(
