@@ -200,7 +200,13 @@ class LinkConsumer(Socket):
             return
         hub.here().tell(
             f"node.{self.node_id}",
-            {"event": "sample", "at": at, "host": live.host, "devices": live.devices},
+            {
+                "event": "sample",
+                "at": at,
+                "host": live.host,
+                "devices": live.devices,
+                "processes": [msgspec.structs.asdict(process) for process in live.processes],
+            },
         )
         at_a_glance.here().take(self.node_id, self._devices, live)
 

@@ -13,10 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from agents.protocol import blocks
-from agents.protocol.link import MAX_FRAME_BYTES, Ack, Look, Offset
+from agents.protocol.link import MAX_FRAME_BYTES, Ack, DeviceProcess, Look, Offset
 from agents.protocol.workloads import WorkloadState
 from apps.accounts.scopes import Scope
 from apps.common import hub
+from apps.common.ids import uuid7
 from apps.common.sockets import TRY_LATER
 from apps.fleet import services as fleet
 from apps.fleet.models import Contact, Node
@@ -282,7 +283,39 @@ class TestTheRest:
             body = json.loads(browser.recv(timeout=10))["body"]
         assert body["event"] == "sample"
         assert body["host"] == {"cpu_percent": 12.5, "load_1": None}
+        assert body["processes"] == []
         assert body["at"].endswith("Z")
+
+    def test_processes_go_with_them_ours_told_apart(self, server, link, node):
+        headers = make.bearer(make.user())
+        workload = uuid7()
+        ours = DeviceProcess(device="GPU-1", pid=7, memory_used_bytes=1 << 30, workload=workload)
+        stranger = DeviceProcess(device="GPU-1", pid=9, kind="graphics", name="Xorg")
+        with connect(f"ws://{server}/live", additional_headers=headers) as browser:
+            browser.send(json.dumps({"watch": f"node.{node.id}"}))
+            json.loads(browser.recv(timeout=10))
+
+            link.say(msgspec.structs.replace(say.readings(), processes=[ours, stranger]))
+
+            told = json.loads(browser.recv(timeout=10))["body"]["processes"]
+        assert told == [
+            {
+                "device": "GPU-1",
+                "pid": 7,
+                "memory_used_bytes": 1 << 30,
+                "kind": "compute",
+                "name": "",
+                "workload": str(workload),
+            },
+            {
+                "device": "GPU-1",
+                "pid": 9,
+                "memory_used_bytes": None,
+                "kind": "graphics",
+                "name": "Xorg",
+                "workload": None,
+            },
+        ]
 
     def test_readings_of_all_nodes_come_together_once_a_second(self, server, node):
         devices = [device("GPU-b", index=1), device("GPU-a", index=1), device("GPU-c")]
