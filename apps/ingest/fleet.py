@@ -32,18 +32,19 @@ def order_of(devices: Sequence[DeviceInfo]) -> list[str]:
 
 def row_of(readings: Readings) -> Row:
     """`[utilisation %, memory used of 1, temperature °C, power W]` of a device, rounded."""
+    read = readings.get
     return [
-        _rounded(readings.get("utilization_percent"), 0),
-        _share(readings.get("memory_used_bytes"), readings.get("memory_total_bytes")),
-        _rounded(readings.get("temperature_celsius"), 0),
-        _rounded(readings.get("power_watts"), 0),
+        _whole(read("utilization_percent")),
+        _share(read("memory_used_bytes"), read("memory_total_bytes")),
+        _whole(read("temperature_celsius")),
+        _whole(read("power_watts")),
     ]
 
 
 def host_of(readings: Readings) -> Row:
     """`[CPU %, memory used of 1]` of a host, rounded."""
     return [
-        _rounded(readings.get("cpu_percent"), 0),
+        _whole(readings.get("cpu_percent")),
         _share(readings.get("memory_used_bytes"), readings.get("memory_total_bytes")),
     ]
 
@@ -60,33 +61,36 @@ _gatherers: "WeakKeyDictionary[asyncio.AbstractEventLoop, Gatherer]" = WeakKeyDi
 
 
 class Gatherer:
-    """Holds what was read since the last message. Nothing runs while nothing is read."""
+    """Holds the newest readings since the last message. Nothing runs while nothing is read."""
 
     def __init__(self) -> None:
-        self._devices: dict[UUID, list[Row]] = {}
-        self._hosts: dict[UUID, Row] = {}
+        self._newest: dict[UUID, tuple[Sequence[str], Live]] = {}
         self._turn = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     def take(self, node_id: UUID, devices: Sequence[str], live: Live) -> None:
         """A node's newest readings, its devices in the order of the map."""
-        self._devices[node_id] = [row_of(live.devices.get(uuid, {})) for uuid in devices]
-        self._hosts[node_id] = host_of(live.host)
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(PERIOD_SECONDS, self._tell)
+        self._newest[node_id] = (devices, live)
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell_soon())
 
-    def _tell(self) -> None:
-        self._timer = None
+    async def _tell_soon(self) -> None:
+        await asyncio.sleep(PERIOD_SECONDS)
+        self._telling = None
+        newest, self._newest = self._newest, {}
         self._turn += 1
-        devices, self._devices = self._devices, {}
-        hosts, self._hosts = self._hosts, {}
-        due = {
-            node_id: row
-            for node_id, row in hosts.items()
-            if (node_id.int + self._turn) % HOST_TURNS == 0 or not devices[node_id]
+        if not await hub.here().is_watched(TOPIC):
+            return  # to round ten thousand readings and send them to nobody would be a waste
+        devices = {
+            node_id: [row_of(live.devices.get(uuid, {})) for uuid in order]
+            for node_id, (order, live) in newest.items()
         }
-        for message in messages(devices, due, at=round(time.time(), 3)):
+        hosts = {
+            node_id: host_of(live.host)
+            for node_id, (order, live) in newest.items()
+            if (node_id.int + self._turn) % HOST_TURNS == 0 or not order
+        }
+        for message in messages(devices, hosts, at=round(time.time(), 3)):
             hub.here().tell(TOPIC, message)
 
 
@@ -124,13 +128,13 @@ def _text(value: float | None) -> str:
     return "null" if value is None else repr(value)
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
+def _whole(value: float | None) -> float | None:
     if value is None or not -1e9 < value < 1e9:  # also no NaN
         return None
-    return round(value, digits) if digits else round(value)
+    return round(value)
 
 
 def _share(used: float | None, total: float | None) -> float | None:
-    if used is None or total is None or not total > 0:
+    if used is None or total is None or not (total > 0 and -1e9 < used / total < 1e9):
         return None
-    return _rounded(used / total, 2)
+    return round(used / total, 2)

@@ -1,6 +1,7 @@
 """What a page of the whole fleet is told each second: complete, small, in pieces."""
 
 import math
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -70,46 +71,81 @@ class TestMessages:
         assert list(fleet.messages({}, {}, at=1.0)) == []
 
 
+class Listening:
+    """A hub that somebody listens to, or nobody."""
+
+    def __init__(self, *, watched: bool = True) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._watched = watched
+
+    async def is_watched(self, topic: str) -> bool:
+        assert topic == "fleet.live"
+        return self._watched
+
+    def tell(self, topic: str, message: dict[str, Any]) -> None:
+        assert topic == "fleet.live"
+        self.told.append(message)
+
+
+@pytest.fixture
+def gatherer(monkeypatch: pytest.MonkeyPatch) -> fleet.Gatherer:
+    monkeypatch.setattr(fleet, "PERIOD_SECONDS", 0.0)
+    return fleet.Gatherer()
+
+
+def live(host: fleet.Readings, **devices: fleet.Readings) -> Live:
+    return Live(at=1.0, host=dict(host), devices={id: dict(r) for id, r in devices.items()})
+
+
+async def told(gatherer: fleet.Gatherer) -> None:
+    assert gatherer._telling is not None
+    await gatherer._telling
+
+
 class TestGatherer:
     async def test_tells_the_newest_of_each_node_and_is_silent_then(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, gatherer: fleet.Gatherer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told: list[dict[str, object]] = []
+        listening, node = Listening(), uuid7()
+        monkeypatch.setattr(hub, "here", lambda: listening)
+        gatherer.take(node, ["GPU1"], live({}, GPU1={}))
+        gatherer.take(node, ["GPU1"], live({}, GPU1=BUSY))
 
-        class Listening:
-            def tell(self, topic: str, message: dict[str, object]) -> None:
-                assert topic == "fleet.live"
-                told.append(message)
+        await told(gatherer)
 
-        monkeypatch.setattr(hub, "here", Listening)
-        gatherer, node = fleet.Gatherer(), uuid7()
-        gatherer.take(node, ["GPU-1"], Live(at=1.0, host={}, devices={"GPU-1": {}}))
-        gatherer.take(node, ["GPU-1"], Live(at=2.0, host={}, devices={"GPU-1": BUSY}))
-        assert gatherer._timer is not None
-
-        gatherer._timer.cancel()
-        gatherer._tell()
-
-        assert [message["nodes"] for message in told] == [{str(node): [[97, 0.83, 71, 588]]}]
-        assert gatherer._timer is None
+        assert [one["nodes"] for one in listening.told] == [{str(node): [[97, 0.83, 71, 588]]}]
+        assert gatherer._telling is None
 
     async def test_tells_a_hosts_own_readings_now_and_then(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, gatherer: fleet.Gatherer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told: list[dict[str, object]] = []
-
-        class Listening:
-            def tell(self, topic: str, message: dict[str, object]) -> None:
-                told.append(message)
-
-        monkeypatch.setattr(hub, "here", Listening)
-        gatherer, node = fleet.Gatherer(), uuid7()
+        listening, node = Listening(), uuid7()
+        monkeypatch.setattr(hub, "here", lambda: listening)
         for _ in range(fleet.HOST_TURNS):
-            gatherer.take(node, ["GPU-1"], Live(at=1.0, host=HOST, devices={"GPU-1": BUSY}))
-            gatherer._timer.cancel()  # type: ignore[union-attr]
-            gatherer._tell()
+            gatherer.take(node, ["GPU1"], live(HOST, GPU1=BUSY))
+            await told(gatherer)
 
-        assert sorted((str(message["hosts"]) for message in told), key=len) == [
-            *["{}"] * (fleet.HOST_TURNS - 1),
-            str({str(node): [54, 0.38]}),
-        ]
+        hosts = [one["hosts"] for one in listening.told if one["hosts"]]
+        assert hosts == [{str(node): [54, 0.38]}]
+
+    async def test_always_tells_those_of_a_host_without_devices(
+        self, gatherer: fleet.Gatherer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listening, node = Listening(), uuid7()
+        monkeypatch.setattr(hub, "here", lambda: listening)
+        for _ in range(2):
+            gatherer.take(node, [], live(HOST))
+            await told(gatherer)
+
+        assert [one["hosts"] for one in listening.told] == [{str(node): [54, 0.38]}] * 2
+
+    async def test_says_nothing_while_nobody_listens(
+        self, gatherer: fleet.Gatherer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nobody = Listening(watched=False)
+        monkeypatch.setattr(hub, "here", lambda: nobody)
+        gatherer.take(uuid7(), ["GPU1"], live(HOST, GPU1=BUSY))
+
+        await told(gatherer)
+
+        assert nobody.told == []
