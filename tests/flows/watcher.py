@@ -238,7 +238,7 @@ class _Reader:
         return {row["id"]: row for row in self._all("/nodes")}
 
     def endpoints(self) -> dict[str, Body]:
-        return {}
+        return {row["id"]: row for row in self._all(f"{self._path}/endpoints")}
 
     def stream(self, job: str, run: int) -> Stream:
         stream = Stream(job, run)
