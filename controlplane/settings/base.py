@@ -172,6 +172,7 @@ SPECTACULAR_SETTINGS = {
         "EndpointStateEnum": "apps.serving.reconciliation.EndpointState",
         "LineageKindEnum": "apps.serving.lineage.Kind",
         "LineageRoleEnum": "apps.serving.lineage.Role",
+        "RoleEnum": "apps.projects.models.Role",
         "VersionStateEnum": "apps.datasets.models.VersionState",
     },
     "POSTPROCESSING_HOOKS": [

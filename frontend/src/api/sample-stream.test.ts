@@ -16,6 +16,7 @@ const stored = (...cpu: (number | null)[]) => ({
   step: 1,
   series: { host: { cpu_percent: cpu } },
   gaps: [],
+  source: 'raw',
 })
 
 const cpu = (stream: SampleStream) => stream.track('host', 'cpu_percent')
