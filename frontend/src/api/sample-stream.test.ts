@@ -16,7 +16,7 @@ const stored = (...cpu: (number | null)[]) => ({
   step: 1,
   series: { host: { cpu_percent: cpu } },
   gaps: [],
-  source: 'raw',
+  source: 'raw' as const,
 })
 
 const cpu = (stream: SampleStream) => stream.track('host', 'cpu_percent')
