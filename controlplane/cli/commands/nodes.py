@@ -152,6 +152,6 @@ def find_node(client: Client, name: str) -> Any:
 def _state(node: dict[str, Any]) -> str:
     reach = {"fresh": "ready", "suspect": "unreachable"}.get(node["contact"], node["contact"])
     if not node["cordoned_at"]:
-        return reach
+        return str(reach)
     why = f" ({node['cordon_reason']})" if node.get("cordon_reason") else ""
     return f"{reach}, cordoned{why}"
