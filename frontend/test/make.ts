@@ -15,6 +15,7 @@ export const node = (over: Partial<Node> = {}): Node => ({
   contact: 'fresh',
   last_contact_at: NOON,
   cordoned_at: null,
+  cordon_reason: '',
   cpu_millis: 2000,
   memory_bytes: 8 * 1024 ** 3,
   disk_bytes: 100 * 1024 ** 3,
@@ -25,6 +26,7 @@ export const node = (over: Partial<Node> = {}): Node => ({
   clock_offset_ms: 0,
   facts: {},
   devices: [],
+  join_token: null,
   created_at: NOON,
   ...over,
 })
