@@ -419,7 +419,7 @@ WITH touched AS (
     FROM touched LEFT JOIN telemetry_rollup AS here USING (node_id, start_at)
     WHERE touched.start_at <= %(before)s
 )
-SELECT node_id, start_at FROM counted WHERE blocks > rolled ORDER BY start_at, node_id
+SELECT node_id, start_at FROM counted WHERE blocks > rolled ORDER BY start_at DESC, node_id
 """
 
 
