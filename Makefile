@@ -1,4 +1,4 @@
-.PHONY: up test check fmt openapi lock
+.PHONY: up test check fmt openapi lock screens
 
 up: ; ./dev up
 test: ; ./dev test
@@ -6,3 +6,4 @@ check: ; ./dev check
 fmt: ; .venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; npm run fmt --prefix frontend
 openapi: ; .venv/bin/python manage.py spectacular --settings controlplane.settings.test --file frontend/openapi.yaml && npm run openapi --prefix frontend
 lock: ; python3 deploy/scripts/lock.py
+screens: ; .venv/bin/python -m tests.e2e.screens

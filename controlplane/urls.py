@@ -13,6 +13,7 @@ API_APPS = [
     "fleet",
     "artifacts",
     "telemetry",
+    "workloads",
     "datasets",
     "registry",
     "jobs",

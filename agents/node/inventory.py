@@ -5,9 +5,10 @@ import socket
 import threading
 
 from agents.node.config import State
-from agents.protocol.link import DeviceInfo, Inventory
+from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory
 from agents.telemetry import host
 from agents.telemetry.nvml import Nvml
+from agents.telemetry.processes import Owners
 from agents.telemetry.sampler import Readings
 from agents.telemetry.simulated import SimulatedDevices
 
@@ -19,7 +20,8 @@ DRIVER_SECONDS = 20.0  # a driver that takes longer to answer hangs
 class AllDevices:
     """The GPUs of this host, and the simulated ones asked for."""
 
-    def __init__(self, name: str, simulated: int) -> None:
+    def __init__(self, name: str, simulated: int, owners: Owners) -> None:
+        self._owners = owners
         self._readers = (Nvml(), SimulatedDevices(simulated, name))
 
     def devices(self) -> list[DeviceInfo]:
@@ -27,6 +29,10 @@ class AllDevices:
 
     def sample(self) -> dict[str, Readings]:
         return {uuid: read for reader in self._readers for uuid, read in reader.sample().items()}
+
+    def processes(self) -> list[DeviceProcess]:
+        found = [process for reader in self._readers for process in reader.processes()]
+        return self._owners.named(found)
 
     def facts(self) -> dict[str, object]:
         return {name: fact for reader in self._readers for name, fact in reader.facts().items()}
@@ -42,7 +48,7 @@ class Hardware:
         self.reader: AllDevices | SimulatedDevices = SimulatedDevices(0, name)
 
         def ask() -> None:
-            reader = AllDevices(name, simulated_gpus)
+            reader = AllDevices(name, simulated_gpus, Owners(state.workloads))
             found = reader.devices(), self.facts | reader.facts()
             self.reader, (self.devices, self.facts) = reader, found
 

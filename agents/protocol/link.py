@@ -124,12 +124,24 @@ class MetricBatch(Message, tag="metrics"):
     unreadable_lines: int = 0
 
 
+class DeviceProcess(Message):
+    """A process that uses a device."""
+
+    device: str  # its UUID
+    pid: int
+    memory_used_bytes: int | None = None  # of the device; None where the driver does not tell
+    kind: str = "compute"  # or "graphics"
+    name: str = ""
+    workload: UUID | None = None  # None: a stranger's, none of ours
+
+
 class Live(Message, tag="live"):
     """One second of readings for whoever is watching; newest wins, never stored."""
 
     at: float
     host: dict[str, float | None]
     devices: dict[str, dict[str, float | None]] = {}  # by device UUID
+    processes: list[DeviceProcess] = []  # on devices, as of a few seconds ago (agent 0.1.0)
 
 
 class Block(Message, tag="block"):

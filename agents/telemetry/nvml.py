@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pynvml
 
-from agents.protocol.link import DeviceInfo
+from agents.protocol.link import DeviceInfo, DeviceProcess
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,14 @@ class Nvml:
         """One reading of every GPU; what a card cannot give is a gap."""
         return {uuid: read(handle) for uuid, handle in self._handles.items()}
 
+    def processes(self) -> list[DeviceProcess]:
+        """Whatever uses the GPUs, ours or not; a card that does not tell has none."""
+        return [
+            process
+            for uuid, handle in self._handles.items()
+            for process in processes_on(uuid, handle)
+        ]
+
 
 def read(handle: Any) -> Readings:
     """One reading of one GPU, in the units of the names."""
@@ -84,6 +92,21 @@ def read(handle: Any) -> Readings:
         "decoder_percent": _first(_ask(pynvml.nvmlDeviceGetDecoderUtilization, handle)),
         **_remapped_rows(handle),
     }
+
+
+def processes_on(uuid: str, handle: Any) -> list[DeviceProcess]:
+    """The processes on one GPU, each once: one that computes may draw as well."""
+    found: dict[int, DeviceProcess] = {}
+    for kind, query in (
+        ("compute", pynvml.nvmlDeviceGetComputeRunningProcesses),
+        ("graphics", pynvml.nvmlDeviceGetGraphicsRunningProcesses),
+    ):
+        for process in _ask(query, handle) or ():
+            told = DeviceProcess(
+                device=uuid, pid=process.pid, memory_used_bytes=process.usedGpuMemory, kind=kind
+            )
+            found.setdefault(process.pid, told)
+    return list(found.values())
 
 
 def _describe(uuid: str, handle: Any) -> DeviceInfo:

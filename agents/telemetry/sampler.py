@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agents.protocol.blocks import pack
-from agents.protocol.link import DeviceInfo, Live
+from agents.protocol.link import DeviceInfo, DeviceProcess, Live
 
 log = logging.getLogger(__name__)
 
 Readings = dict[str, float | None]
 PERIOD_SECONDS = 1.0
 BLOCK_SAMPLES = 10
+PROCESS_SAMPLES = 5  # processes come and go more slowly than readings, and cost more to look up
 
 
 class HostReader(Protocol):
@@ -30,6 +31,8 @@ class DeviceReader(Protocol):
     def devices(self) -> list[DeviceInfo]: ...
 
     def sample(self) -> dict[str, Readings]: ...
+
+    def processes(self) -> list[DeviceProcess]: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Sampler:
         self._on_block = on_block
         self._clock = clock
         self._kept: list[Live] = []
+        self._processes: list[DeviceProcess] = []
+        self._taken = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -69,7 +74,15 @@ class Sampler:
 
     def take(self) -> None:
         """One reading, told and kept."""
-        live = Live(at=self._clock(), host=self._host.sample(), devices=self._devices.sample())
+        if self._taken % PROCESS_SAMPLES == 0:
+            self._processes = self._devices.processes()
+        self._taken += 1
+        live = Live(
+            at=self._clock(),
+            host=self._host.sample(),
+            devices=self._devices.sample(),
+            processes=self._processes,
+        )
         self._on_live(live)
         self._kept.append(live)
         if len(self._kept) == BLOCK_SAMPLES:

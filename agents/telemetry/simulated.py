@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from agents.protocol.link import DeviceInfo
+from agents.protocol.link import DeviceInfo, DeviceProcess
 
 Readings = dict[str, float | None]
 MEMORY_BYTES = 80 * 1024**3
@@ -42,6 +42,10 @@ class SimulatedDevices:
         return {
             uuid: self._read(uuid, index, now, elapsed) for index, uuid in enumerate(self._uuids)
         }
+
+    def processes(self) -> list[DeviceProcess]:
+        """None: nothing can run on what is not there."""
+        return []
 
     def _read(self, uuid: str, index: int, now: float, elapsed: float) -> Readings:
         busy = 0.5 + 0.5 * math.sin(now / 30 + index)

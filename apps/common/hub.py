@@ -272,6 +272,15 @@ class Hub:
             self._outbox.append((topic, body))
             self._said.set()
 
+    async def is_watched(self, topic: str) -> bool:
+        """Whether any process listens to a topic, or did a moment ago: is it worth telling?"""
+        try:
+            ((_, listeners),) = await self._commands.pubsub_numsub(_channel(topic))
+        except (redis.RedisError, OSError) as error:
+            self._mute.began(error)
+            return False  # it could not be told either
+        return int(listeners) > 0
+
     async def aclose(self) -> None:
         """Close every inbox and connection."""
         for inbox in list(self._inboxes):

@@ -11,8 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.fleet import selectors, services
-from apps.fleet.models import JoinToken, Node
-from apps.fleet.serializers import InvitationSerializer, JoinTokenSerializer, NodeSerializer
+from apps.fleet.models import JoinToken, Node, NodeEvent
+from apps.fleet.serializers import (
+    CordonSerializer,
+    InvitationSerializer,
+    JoinTokenSerializer,
+    NodeEventSerializer,
+    NodeSerializer,
+)
 from apps.projects.permissions import OPERATOR, SIGNED_IN, InstallationViewSet
 
 
@@ -33,10 +39,17 @@ class NodeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Installation
     def get_queryset(self) -> QuerySet[Node]:
         return selectors.nodes()
 
-    @extend_schema(request=None, responses=NodeSerializer)
+    @extend_schema(request=CordonSerializer, responses=NodeSerializer)
     def cordon(self, request: Request, pk: UUID) -> Response:
         """Give the node no new work; what it runs goes on."""
-        services.cordon(node_id=pk, actor=self.actor, at=timezone.now())
+        wanted = CordonSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        services.cordon(
+            node_id=pk,
+            actor=self.actor,
+            at=timezone.now(),
+            reason=wanted.validated_data["reason"],
+        )
         return self._answer(pk)
 
     @extend_schema(request=None, responses=NodeSerializer)
@@ -55,11 +68,27 @@ class NodeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Installation
         return Response(NodeSerializer(self.get_queryset().get(pk=node_id)).data)
 
 
-class JoinTokenViewSet(mixins.ListModelMixin, InstallationViewSet[JoinToken]):
+class NodeEventViewSet(mixins.ListModelMixin, InstallationViewSet[NodeEvent]):
+    """What happened to a node, the newest first; also to one that was removed."""
+
+    serializer_class = NodeEventSerializer
+    needs = {"list": SIGNED_IN}
+    ordering = ("-at", "-id")
+    filterset_fields = ["kind"]
+
+    def get_queryset(self) -> QuerySet[NodeEvent]:
+        if getattr(self, "swagger_fake_view", False):
+            return NodeEvent.objects.none()
+        return selectors.events_of(self.kwargs["node_id"])
+
+
+class JoinTokenViewSet(
+    mixins.RetrieveModelMixin, mixins.ListModelMixin, InstallationViewSet[JoinToken]
+):
     """Invitations: each brings in one node."""
 
     serializer_class = JoinTokenSerializer
-    needs = {"list": OPERATOR, "create": OPERATOR}
+    needs = {"list": OPERATOR, "retrieve": OPERATOR, "create": OPERATOR}
     ordering = "-created_at"
 
     def get_queryset(self) -> QuerySet[JoinToken]:

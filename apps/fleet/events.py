@@ -17,3 +17,23 @@ class NodeMoved(Event):
     @property
     def topics(self) -> list[str]:
         return [f"node.{self.node_id}", "fleet"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomChanged(NodeMoved):
+    """Something was reserved on a node, or given back: shown, and no reason to plan anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeJoined(Event):
+    """A node has used an invitation: whoever made it can greet exactly this one."""
+
+    name = "node.joined"
+
+    node_id: UUID
+    node_name: str
+    join_token_id: UUID
+
+    @property
+    def topics(self) -> list[str]:
+        return ["fleet"]

@@ -16,6 +16,7 @@ class Node(BaseModel):
     name = models.CharField(max_length=100)
     public_key = models.BinaryField()  # Ed25519, raw
     cordoned_at = models.DateTimeField(null=True)  # desired: no new work
+    cordon_reason = models.CharField(max_length=200, blank=True)  # in the operator's words
     removed_at = models.DateTimeField(null=True)  # desired: refused at every door
 
     # observed
@@ -59,6 +60,29 @@ class Node(BaseModel):
                 name="node_name_unique_while_there",
             ),
         ]
+
+
+class NodeEvent(BaseModel):
+    """Something that happened to a node. What people did is in the audit as well, for good."""
+
+    class Kind(models.TextChoices):
+        JOINED = "joined"
+        REMOVED = "removed"
+        CORDONED = "cordoned"
+        UNCORDONED = "uncordoned"
+        CONTACT = "contact"  # detail: from, to
+        REBOOTED = "rebooted"
+        UPGRADED = "upgraded"  # the agent; detail: from, to
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=16, choices=Kind)
+    actor_kind = models.CharField(max_length=16)
+    actor_name = models.CharField(max_length=200)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["node", "-at", "-id"], name="node_event_newest")]
 
 
 class Device(BaseModel):

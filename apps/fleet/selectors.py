@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.utils import timezone
 
-from apps.fleet.models import Device, JoinToken, Node, Outbox, SigningKey
+from apps.common.errors import NotFound
+from apps.fleet.models import Device, JoinToken, Node, NodeEvent, Outbox, SigningKey
 
 MOST_ENVELOPES = 1000
 
@@ -16,11 +17,23 @@ MOST_ENVELOPES = 1000
 def nodes() -> QuerySet[Node]:
     """Every node that was not removed, with its devices."""
     devices = Prefetch("devices", Device.objects.order_by("index", "uuid"))
-    return Node.objects.filter(removed_at=None).prefetch_related(devices)
+    used = JoinToken.objects.filter(node=OuterRef("pk")).values("id")[:1]
+    return (
+        Node.objects.filter(removed_at=None)
+        .annotate(join_token=Subquery(used))
+        .prefetch_related(devices)
+    )
 
 
 def join_tokens() -> QuerySet[JoinToken]:
-    return JoinToken.objects.select_related("created_by")
+    return JoinToken.objects.select_related("created_by", "node")
+
+
+def events_of(node_id: UUID) -> QuerySet[NodeEvent]:
+    """What happened to a node, also to one that was removed; raises ``NotFound``."""
+    if not Node.objects.filter(pk=node_id).exists():
+        raise NotFound
+    return NodeEvent.objects.filter(node_id=node_id)
 
 
 def signing_keys() -> dict[str, str]:

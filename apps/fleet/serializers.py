@@ -2,7 +2,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.fleet.models import Device, JoinToken, Node
+from apps.common.serializers import StrictSerializer
+from apps.fleet.models import Device, JoinToken, Node, NodeEvent
 
 
 class DeviceSerializer(serializers.ModelSerializer[Device]):
@@ -34,6 +35,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             "contact",
             "last_contact_at",
             "cordoned_at",
+            "cordon_reason",
             "cpu_millis",
             "memory_bytes",
             "disk_bytes",
@@ -44,21 +46,50 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             "clock_offset_ms",
             "facts",
             "devices",
+            "join_token",
             "created_at",
         ]
         read_only_fields = fields
 
     facts = serializers.DictField(read_only=True)
     devices = DeviceSerializer(many=True, read_only=True)
+    join_token = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="The invitation that brought it in."
+    )
+
+
+class CordonSerializer(StrictSerializer):
+    """Why a node is to take no new work, for whoever wonders."""
+
+    reason = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class NodeEventSerializer(serializers.ModelSerializer[NodeEvent]):
+    """Something that happened to a node; `detail` may hold `from`, `to` and `reason`."""
+
+    class Meta:
+        model = NodeEvent
+        fields = ["id", "at", "kind", "actor_kind", "actor_name", "detail"]
+        read_only_fields = fields
+
+    detail = serializers.DictField(read_only=True)
+
+
+class UsedBySerializer(serializers.Serializer[Node]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
 
 
 class JoinTokenSerializer(serializers.ModelSerializer[JoinToken]):
     class Meta:
         model = JoinToken
-        fields = ["id", "created_by", "created_at", "expires_at", "used_at", "node"]
+        fields = ["id", "created_by", "created_at", "expires_at", "used_at", "node", "used_by"]
         read_only_fields = fields
 
     created_by = serializers.CharField(source="created_by.username", read_only=True)
+    used_by = UsedBySerializer(
+        source="node", read_only=True, allow_null=True, help_text="The node that it let in."
+    )
 
 
 class InvitationSerializer(serializers.Serializer[Any]):

@@ -32,20 +32,32 @@ from apps.accounts import credentials
 from apps.accounts.models import User
 from apps.audit import services as audit
 from apps.common import hub
-from apps.common.actors import Actor, ActorKind
+from apps.common.actors import SYSTEM, Actor, ActorKind
 from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
 from apps.common.guards import check_deletion
 from apps.common.sweeps import wake
 from apps.fleet import broker, dispatch, inventory, keys, selectors
-from apps.fleet.events import NodeMoved
-from apps.fleet.models import Contact, Device, JoinToken, Node, SigningKey, SpentNonce
+from apps.fleet.events import NodeJoined, NodeMoved, RoomChanged
+from apps.fleet.models import (
+    Contact,
+    Device,
+    JoinToken,
+    Node,
+    NodeEvent,
+    SigningKey,
+    SpentNonce,
+)
 
 JOIN_TOKEN_LIFETIME = timedelta(minutes=15)
 NONCE_LIFETIME = timedelta(seconds=60)
 NODE_TOKEN_LIFETIME = timedelta(minutes=15)
 SILENCE = timedelta(seconds=40)  # after this a node gets no new work
 OLDEST_PROTOCOL = PROTOCOL_VERSION - 1
+
+MOST_EVENTS = 2000  # kept of one node
+
+Kind = NodeEvent.Kind
 
 _JOIN_PREFIX = "dhj_"
 _NODE_PREFIX = "dhn_"
@@ -135,14 +147,11 @@ def join(*, request: JoinRequest, at: datetime) -> JoinAnswer:
     )
     _take_devices(node, request.inventory.devices)
     JoinToken.objects.filter(pk=token.pk).update(node=node)
-    audit.record(
-        Actor(ActorKind.NODE, node.id, node.name),
-        "node.join",
-        node,
-        name=node.name,
-        invited_by=str(token.created_by_id),
-    )
+    itself = Actor(ActorKind.NODE, node.id, node.name)
+    audit.record(itself, "node.join", node, name=node.name, invited_by=str(token.created_by_id))
+    _note(Kind.JOINED, node.id, actor=itself, at=at)
     publish(NodeMoved(node_id=node.id))
+    publish(NodeJoined(node_id=node.id, node_name=node.name, join_token_id=token.id))
     wake("broker_users")
     return JoinAnswer(
         node=node.id,
@@ -308,6 +317,7 @@ def hello(*, node_id: UUID, hello: Hello, at: datetime) -> Welcome:
     inventory.check_text("agent_version", hello.agent_version, 32)
     inventory.check_text("boot_id", hello.boot_id, 64)
     node = _lock(node_id)
+    _note_changes(node, hello, at=at)
     _take_offer(node, hello.inventory)
     node.boot_id = hello.boot_id
     node.agent_version = hello.agent_version
@@ -324,6 +334,17 @@ def hello(*, node_id: UUID, hello: Hello, at: datetime) -> Welcome:
         reports_through=node.reports_through,
         blocks_through=node.blocks_through,
     )
+
+
+def _note_changes(node: Node, hello: Hello, *, at: datetime) -> None:
+    """What is different since the node said hello the last time."""
+    if node.boot_id and node.boot_id != hello.boot_id:
+        _note(Kind.REBOOTED, node.id, at=at)
+    if node.agent_version and node.agent_version != hello.agent_version:
+        change = _change(node.agent_version, hello.agent_version)
+        _note(Kind.UPGRADED, node.id, change, at=at)
+    if node.contact != Contact.FRESH.value:
+        _note(Kind.CONTACT, node.id, _change(node.contact, Contact.FRESH.value), at=at)
 
 
 def _take_offer(node: Node, offered: Inventory) -> None:
@@ -401,9 +422,17 @@ def renew_contact(*, node_ids: Collection[UUID], at: datetime) -> None:
     given: dict[str, Any] = {"fresh": Contact.FRESH.value, "at": at, "ids": list(node_ids)}
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, given)
-        for node_id, before in cursor.fetchall():
-            if before != Contact.FRESH.value:
-                publish(NodeMoved(node_id=node_id))
+        renewed = {
+            node_id: before
+            for node_id, before in cursor.fetchall()
+            if before != Contact.FRESH.value
+        }
+    NodeEvent.objects.bulk_create(
+        _event(Kind.CONTACT, node_id, _change(before, Contact.FRESH.value), at=at)
+        for node_id, before in renewed.items()
+    )
+    for node_id in renewed:
+        publish(NodeMoved(node_id=node_id))
 
 
 def mark_silent_nodes(*, at: datetime) -> None:
@@ -413,21 +442,26 @@ def mark_silent_nodes(*, at: datetime) -> None:
     )
     for node_id in silent.values_list("id", flat=True):
         # row by row, each on its own: one that was heard of in this moment is not silent
-        if silent.filter(pk=node_id).update(contact=Contact.SUSPECT.value):
-            publish(NodeMoved(node_id=node_id))
+        with transaction.atomic():
+            if silent.filter(pk=node_id).update(contact=Contact.SUSPECT.value):
+                change = _change(Contact.FRESH.value, Contact.SUSPECT.value)
+                _note(Kind.CONTACT, node_id, change, at=at)
+                publish(NodeMoved(node_id=node_id))
 
 
 # what is wanted of a node
 
 
 @transaction.atomic
-def cordon(*, node_id: UUID, actor: Actor, at: datetime) -> Node:
-    """No new work for the node; what it runs goes on."""
+def cordon(*, node_id: UUID, actor: Actor, at: datetime, reason: str = "") -> Node:
+    """No new work for the node; what it runs goes on. Said again, only the reason may change."""
     node = _lock(node_id)
-    if node.cordoned_at is None:
-        node.cordoned_at = at
-        node.save(update_fields=["cordoned_at"])
-        audit.record(actor, "node.cordon", node, name=node.name)
+    if node.cordoned_at is None or (reason and reason != node.cordon_reason):
+        node.cordoned_at = node.cordoned_at or at
+        node.cordon_reason = reason
+        node.save(update_fields=["cordoned_at", "cordon_reason"])
+        audit.record(actor, "node.cordon", node, name=node.name, reason=reason)
+        _note(Kind.CORDONED, node.id, {"reason": reason}, actor=actor, at=at)
         publish(NodeMoved(node_id=node.id))
     return node
 
@@ -438,8 +472,10 @@ def uncordon(*, node_id: UUID, actor: Actor, at: datetime) -> Node:
     node = _lock(node_id)
     if node.cordoned_at is not None:
         node.cordoned_at = None
-        node.save(update_fields=["cordoned_at"])
+        node.cordon_reason = ""
+        node.save(update_fields=["cordoned_at", "cordon_reason"])
         audit.record(actor, "node.uncordon", node, name=node.name)
+        _note(Kind.UNCORDONED, node.id, actor=actor, at=at)
         publish(NodeMoved(node_id=node.id))
     return node
 
@@ -454,9 +490,61 @@ def remove(*, node_id: UUID, actor: Actor, at: datetime) -> None:
     node.removed_at = at
     node.save(update_fields=["removed_at"])
     audit.record(actor, "node.remove", node, name=node.name)
+    _note(Kind.REMOVED, node.id, actor=actor, at=at)
     publish(NodeMoved(node_id=node.id))
     wake("broker_users")
     transaction.on_commit(lambda: hub.tell(f"link.{node_id}", {"close": True}))
+
+
+def _note(
+    kind: Kind,
+    node_id: UUID,
+    detail: dict[str, str] | None = None,
+    *,
+    at: datetime,
+    actor: Actor = SYSTEM,
+) -> None:
+    _event(kind, node_id, detail, at=at, actor=actor).save(force_insert=True)
+
+
+def _event(
+    kind: Kind,
+    node_id: UUID,
+    detail: dict[str, str] | None = None,
+    *,
+    at: datetime,
+    actor: Actor = SYSTEM,
+) -> NodeEvent:
+    return NodeEvent(
+        node_id=node_id,
+        at=at,
+        kind=kind.value,
+        actor_kind=actor.kind.value,
+        actor_name=actor.name,
+        detail=detail or {},
+    )
+
+
+def _change(before: str, now: str) -> dict[str, str]:
+    return {"from": before, "to": now}
+
+
+_FORGET_EVENTS = """
+DELETE FROM fleet_nodeevent WHERE id IN (
+    SELECT id FROM (
+        SELECT id, at, row_number() OVER (PARTITION BY node_id ORDER BY at DESC, id DESC) AS age
+        FROM fleet_nodeevent
+    ) AS numbered
+    WHERE age > %s OR at < %s
+)
+"""
+
+
+def forget_events(*, before: datetime) -> int:
+    """Drop what happened to nodes long ago, and of one that comes and goes all but the newest."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_EVENTS, [MOST_EVENTS, before])
+        return int(cursor.rowcount)
 
 
 def _lock(node_id: UUID) -> Node:
@@ -485,6 +573,7 @@ def reserve(*, node_id: UUID, resources: Resources) -> None:
     )
     if not kept:
         raise NoRoom
+    publish(RoomChanged(node_id=node_id))
 
 
 def release(*, node_id: UUID, resources: Resources) -> None:
@@ -500,3 +589,4 @@ def release(*, node_id: UUID, resources: Resources) -> None:
         missing_cpu_millis=F("missing_cpu_millis") - missing_cpu,
         missing_memory_bytes=F("missing_memory_bytes") - missing_memory,
     )
+    publish(RoomChanged(node_id=node_id))

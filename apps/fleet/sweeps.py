@@ -46,6 +46,12 @@ def keep_broker_users_true() -> None:
         log.info("put right at the broker: %d users of nodes", changed)
 
 
+@every(seconds=86400)
+def forget_events() -> None:
+    """Keep of what happened to nodes as much as is looked at."""
+    services.forget_events(before=timezone.now() - timedelta(days=400))
+
+
 @every(seconds=600)
 def forget_nonces() -> None:
     """Drop spent nonces that are over for long."""

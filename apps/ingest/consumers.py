@@ -38,6 +38,7 @@ from apps.common.ids import uuid7
 from apps.common.sockets import TRY_LATER, Socket, bearer_of, in_thread
 from apps.fleet import services as fleet
 from apps.fleet.models import Node
+from apps.ingest import fleet as at_a_glance
 from apps.ingest import writers
 from apps.ingest.router import Answer, Entry
 
@@ -84,6 +85,7 @@ class LinkConsumer(Socket):
         self._loop = asyncio.get_running_loop()
         self._greeted = False
         self._shown_at = -math.inf
+        self._devices: list[str] = []  # in the order of the map
         self._link = str(uuid7())
         self._announced = False
         # what is to be sent: at most one answer and one look, however slowly the node reads
@@ -178,6 +180,7 @@ class LinkConsumer(Socket):
                 return False
             if isinstance(item, Hello):
                 self._greeted = True
+                self._devices = at_a_glance.order_of(item.inventory.devices)
                 self._timer.cancel()
                 ahead = item.sent_at - received_at
                 if math.isfinite(ahead) and abs(ahead) >= NETWORK_SECONDS:
@@ -197,8 +200,15 @@ class LinkConsumer(Socket):
             return
         hub.here().tell(
             f"node.{self.node_id}",
-            {"event": "sample", "at": at, "host": live.host, "devices": live.devices},
+            {
+                "event": "sample",
+                "at": at,
+                "host": live.host,
+                "devices": live.devices,
+                "processes": [msgspec.structs.asdict(process) for process in live.processes],
+            },
         )
+        at_a_glance.here().take(self.node_id, self._devices, live)
 
     # --- what it is told, by the hub -------------------------------------------------------------
 

@@ -15,12 +15,12 @@ from apps.workloads.models import Workload
 _OF_ONE = re.compile(
     r"(project|job|workload|endpoint|node)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 )
-_FLEET = "fleet"
+_OF_ALL = frozenset({"fleet", "fleet.live"})
 
 
 def may_watch(principal: Principal, topic: str) -> bool:
     """Whether somebody may watch a topic; what they may not see might as well not be there."""
-    if topic == _FLEET:
+    if topic in _OF_ALL:
         return isinstance(principal, User)
     match = _OF_ONE.fullmatch(topic)
     if match is None:

@@ -10,11 +10,12 @@ from rest_framework.response import Response
 from apps.common.errors import DomainError, NotFound
 from apps.fleet.models import Node
 from apps.projects.permissions import SIGNED_IN, InstallationViewSet
-from apps.telemetry import selectors
+from apps.telemetry import selectors, services
 from apps.telemetry.serializers import NodeSeriesSerializer, RangeSerializer
+from apps.telemetry.series import Wanted
 
 DEFAULT_RANGE = timedelta(hours=1)
-LONGEST_RANGE = timedelta(hours=24)
+LONGEST_RANGE = timedelta(days=31)
 
 
 class RangeBackwards(DomainError):
@@ -25,6 +26,18 @@ class RangeBackwards(DomainError):
 
 class RangeTooLong(DomainError):
     """More readings than are shown at once."""
+
+    status = 422
+
+
+class RangeNotKept(DomainError):
+    """Readings of that time are not kept any more."""
+
+    status = 422
+
+
+class RangeAhead(DomainError):
+    """Nothing was read yet of a time that is to come."""
 
     status = 422
 
@@ -42,14 +55,32 @@ class NodeSeriesViewSet(InstallationViewSet[Node]):
         responses=NodeSeriesSerializer,
     )
     def retrieve(self, request: Request, node_id: UUID, **_: Any) -> Response:
+        """Readings between two times, at most 720 of each series."""
         wanted = RangeSerializer(data=request.query_params)
         wanted.is_valid(raise_exception=True)
-        until = wanted.validated_data.get("until") or timezone.now()
+        now = timezone.now()
+        until = wanted.validated_data.get("until") or now
         since = wanted.validated_data.get("since") or until - DEFAULT_RANGE
         if since >= until:
             raise RangeBackwards
+        if since > now:
+            raise RangeAhead
         if until - since > LONGEST_RANGE:
-            raise RangeTooLong(hours=int(LONGEST_RANGE.total_seconds() // 3600))
+            raise RangeTooLong(days=LONGEST_RANGE.days)
+        kept_since = services.rollups_kept_since(at=now)
+        if until <= kept_since:
+            raise RangeNotKept(days=(now - kept_since).days)
         if not self.get_queryset().filter(pk=node_id).exists():
             raise NotFound
-        return Response(NodeSeriesSerializer(selectors.series(node_id, since, until)).data)
+        fields, devices = (wanted.validated_data.get(name) for name in ("fields", "devices"))
+        found = selectors.series(
+            node_id,
+            since,
+            until,
+            raw_since=services.blocks_kept_since(at=now),
+            wanted=Wanted(
+                fields=frozenset(fields) if fields else None,
+                devices=frozenset(devices) if devices else None,
+            ),
+        )
+        return Response(NodeSeriesSerializer(found).data)

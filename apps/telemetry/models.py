@@ -1,7 +1,8 @@
 """Rows of bulk: written by COPY in `storage.py`, read by `selectors.py`.
 
-Log chunks and metric points live as long as their run. Sample blocks lie in daily partitions that
-are dropped whole. Nothing here has a foreign key: a node or a workload is only named.
+Log chunks and metric points live as long as their run. Sample blocks lie in daily partitions and
+rollups in monthly ones, which are dropped whole. Nothing here has a foreign key: a node or a
+workload is only named.
 """
 
 from django.db import models
@@ -63,6 +64,23 @@ class Block(models.Model):
     end_at = models.DateTimeField()
     received_at = models.DateTimeField()
     data = models.BinaryField()
+
+
+class Rollup(models.Model):
+    """Ten minutes of a node as one-minute readings (`series.py`). Partitioned by month."""
+
+    pk = models.CompositePrimaryKey("node_id", "start_at")
+    node_id = models.UUIDField()
+    start_at = models.DateTimeField()
+    blocks = models.PositiveIntegerField()  # it is made of; when there are more, it is made anew
+    rolled_at = models.DateTimeField()
+    data = models.BinaryField()
+
+
+class RollupMark(models.Model):
+    """One row: blocks received until then have been looked at by the rollups."""
+
+    through = models.DateTimeField()
 
 
 class Gap(models.Model):

@@ -1,22 +1,36 @@
 """Reads of logs, metric points and readings."""
 
-from collections.abc import Collection, Mapping
+import heapq
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from math import ceil, floor, isfinite
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from django.db import connection
+from django.db.models import QuerySet
 
-from agents.protocol import blocks as packing
 from agents.protocol.link import MAX_FRAME_BYTES
 from apps.telemetry import points as rules
-from apps.telemetry.models import Block, Gap, LogChunk, Stream, Traffic
-from apps.telemetry.series import Grid, significant, step_for
+from apps.telemetry import series as grids
+from apps.telemetry.models import (
+    Block,
+    Gap,
+    LogChunk,
+    Rollup,
+    RollupMark,
+    Stream,
+    Traffic,
+)
+from apps.telemetry.series import Grid, Wanted, significant
 from apps.telemetry.traffic import WINDOW_SECONDS, TrafficGrid, TrafficSeries, decode_window
 
 MAX_BLOCK_SECONDS = 600.0
+MAX_STRETCHES = 8  # between rollups, asked for one by one
 
 # --- logs ----------------------------------------------------------------------------------------
 
@@ -237,34 +251,66 @@ def _finite(value: float | None) -> float | None:
 # --- readings ------------------------------------------------------------------------------------
 
 
+class Source(StrEnum):
+    """What a history was read from."""
+
+    RAW = "raw"  # blocks, as the node sent them
+    ROLLUP = "rollup"  # one-minute rollups
+    MIXED = "mixed"  # rollups, and blocks where there is none yet
+
+
 @dataclass(frozen=True)
 class NodeSeries:
     """Readings of a host and its devices on one grid; None is a gap."""
 
     start: datetime
     step: int  # seconds
+    source: Source
     series: dict[str, dict[str, list[float | None]]]  # "host" or device UUID -> field -> readings
     gaps: list[Gap]  # what was sent, at whatever time, and could not be kept
 
 
-def series(node_id: UUID, since: datetime, until: datetime) -> NodeSeries:
-    """What a node's sensors read between two times."""
-    step = step_for((until - since).total_seconds())
+def series(
+    node_id: UUID,
+    since: datetime,
+    until: datetime,
+    *,
+    raw_since: datetime | None = None,
+    wanted: Wanted | None = None,
+) -> NodeSeries:
+    """What a node's sensors read between two times.
+
+    Steps of a minute and more come from the rollups, and from blocks where there is none; finer
+    ones from blocks, unless it begins before ``raw_since``, from when on blocks are kept.
+    """
+    step = grids.step_for((until - since).total_seconds())
+    if raw_since is not None and since < raw_since:
+        step = max(step, grids.MINUTE)
     first = floor(since.timestamp() / step)
     last = max(ceil(until.timestamp() / step), first + 1)
-    grid = Grid(start=first * step, step=step, buckets=last - first)
-    rows = Block.objects.filter(
-        node_id=node_id,
-        start_at__gte=since - timedelta(seconds=MAX_BLOCK_SECONDS),
-        start_at__lt=until,
-        end_at__gt=since,
-    ).order_by("start_at", "seq")
-    for start_at, data in rows.values_list("start_at", "data").iterator(chunk_size=64):
-        header, columns = packing.columns_of(bytes(data))
-        grid.add(header, columns, start=start_at.timestamp())
+    grid = Grid(start=first * step, step=step, buckets=last - first, wanted=wanted)
+    begin = datetime.fromtimestamp(first * step, UTC)
+    end = datetime.fromtimestamp(last * step, UTC)
+    used = set()
+    rolled: set[datetime] = set()
+    if step >= grids.MINUTE:
+        rolled = set(_rollups(node_id, begin, end).values_list("start_at", flat=True))
+    without = np.array(sorted(map(grids.window_number, rolled)), np.int64)
+    pieces = heapq.merge(
+        ((start_at, 0, data) for start_at, data in _rollup_rows(node_id, begin, end, rolled)),
+        ((start_at, 1, data) for start_at, data in _block_rows(node_id, begin, end, rolled)),
+        key=itemgetter(0, 1),
+    )
+    for start_at, is_block, data in pieces:
+        if not is_block:
+            grid.add_rollup(data, start=start_at)
+            used.add(Source.ROLLUP)
+        elif grid.add(data, start=start_at, without=without):
+            used.add(Source.RAW)
     return NodeSeries(
-        start=datetime.fromtimestamp(first * step, UTC),
+        start=begin,
         step=step,
+        source=Source.MIXED if len(used) > 1 else next(iter(used), Source.RAW),
         series={
             device: {name: significant(values) for name, values in fields.items()}
             for device, fields in grid.result().items()
@@ -281,7 +327,7 @@ def traffic(endpoint_id: UUID, since: datetime, until: datetime) -> TrafficSerie
 
     The last ten to twenty seconds are still with the gateways.
     """
-    step = step_for((until - since).total_seconds())
+    step = grids.step_for((until - since).total_seconds())
     first = floor(since.timestamp() / step)
     last = max(ceil(until.timestamp() / step), first + 1)
     grid = TrafficGrid(start=first * step, step=step, buckets=last - first)
@@ -293,3 +339,108 @@ def traffic(endpoint_id: UUID, since: datetime, until: datetime) -> TrafficSerie
     for start_at, data in rows.values_list("start_at", "data").iterator(chunk_size=500):
         grid.add(decode_window(bytes(data)), start=int(start_at.timestamp()))
     return grid.series(datetime.fromtimestamp(first * step, UTC))
+
+
+def _rollups(node_id: UUID, begin: datetime, end: datetime) -> QuerySet[Rollup]:
+    window = timedelta(seconds=grids.WINDOW)
+    return Rollup.objects.filter(
+        node_id=node_id, start_at__gt=begin - window, start_at__lt=end
+    ).order_by("start_at")
+
+
+def _rollup_rows(
+    node_id: UUID, begin: datetime, end: datetime, rolled: set[datetime]
+) -> Iterator[tuple[datetime, bytes]]:
+    """The rollups of a time; those that came since it was asked which there are do not count."""
+    if rolled:
+        rows = _rollups(node_id, begin, end).values_list("start_at", "data")
+        for start_at, data in rows.iterator(chunk_size=64):
+            if start_at in rolled:
+                yield start_at, bytes(data)
+
+
+def _block_rows(
+    node_id: UUID, begin: datetime, end: datetime, rolled: set[datetime]
+) -> Iterator[tuple[datetime, bytes]]:
+    """The blocks of a time, without the stretches that are rolled up altogether."""
+    for first, last in _unrolled(begin, end, rolled):
+        rows = blocks_within(node_id, first, last).order_by("start_at", "seq")
+        for start_at, data in rows.values_list("start_at", "data").iterator(chunk_size=64):
+            yield start_at, bytes(data)
+
+
+def _unrolled(
+    begin: datetime, end: datetime, rolled: set[datetime]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Stretches between rollups; of those that are many and short only the whole, to ask once."""
+    window = timedelta(seconds=grids.WINDOW)
+    stretches = []
+    at = begin
+    for start in sorted(rolled):
+        if start > at:
+            stretches.append((at, start))
+        at = max(at, start + window)
+    if at < end:
+        stretches.append((at, end))
+    # no block reaches across a window, from one stretch into the next: none is read twice
+    yield from stretches[: MAX_STRETCHES - 1]
+    if others := stretches[MAX_STRETCHES - 1 :]:
+        yield others[0][0], others[-1][1]
+
+
+def blocks_within(node_id: UUID, begin: datetime, end: datetime) -> QuerySet[Block]:
+    """The blocks with a reading between two times."""
+    return Block.objects.filter(
+        node_id=node_id,
+        start_at__gt=begin - timedelta(seconds=MAX_BLOCK_SECONDS),
+        start_at__lt=end,
+        end_at__gt=begin,
+    )
+
+
+# --- for the rollups -----------------------------------------------------------------------------
+
+_STALE = """
+WITH touched AS (
+    SELECT DISTINCT node_id, generate_series(
+        date_bin(make_interval(secs => %(window)s), start_at, 'epoch'::timestamptz),
+        end_at - interval '1 microsecond',
+        make_interval(secs => %(window)s)
+    ) AS start_at
+    FROM telemetry_block WHERE received_at >= %(since)s
+), counted AS (
+    SELECT touched.node_id, touched.start_at, coalesce(here.blocks, 0) AS rolled, (
+        SELECT count(*) FROM telemetry_block AS block
+        WHERE block.node_id = touched.node_id
+            AND block.start_at > touched.start_at - make_interval(secs => %(reach)s)
+            AND block.start_at < touched.start_at + make_interval(secs => %(window)s)
+            AND block.end_at > touched.start_at
+    ) AS blocks
+    FROM touched LEFT JOIN telemetry_rollup AS here USING (node_id, start_at)
+    WHERE touched.start_at <= %(before)s
+)
+SELECT node_id, start_at FROM counted WHERE blocks > rolled ORDER BY start_at, node_id
+"""
+
+
+def rollup_mark() -> datetime | None:
+    """Until when received blocks have been looked at; None if none ever were."""
+    return RollupMark.objects.values_list("through", flat=True).first()
+
+
+def stale_windows(*, received_since: datetime, before: datetime) -> list[tuple[UUID, datetime]]:
+    """Windows that began by then and of which there are more blocks than they are rolled up from.
+
+    Only those are found of which a block was received since a given time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STALE,
+            {
+                "window": grids.WINDOW,
+                "reach": MAX_BLOCK_SECONDS,
+                "since": received_since,
+                "before": before,
+            },
+        )
+        return list(cursor.fetchall())

@@ -3,7 +3,9 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.telemetry.models import Gap
-from apps.telemetry.selectors import NodeSeries
+from apps.telemetry.selectors import NodeSeries, Source
+
+MOST_NAMES = 512
 
 
 class RangeSerializer(serializers.Serializer[Any]):
@@ -11,6 +13,26 @@ class RangeSerializer(serializers.Serializer[Any]):
         required=False, help_text="An hour before `until` if left out."
     )
     until = serializers.DateTimeField(required=False, help_text="Now if left out.")
+    devices = serializers.ListField(
+        child=serializers.CharField(max_length=96),
+        max_length=MOST_NAMES,
+        required=False,
+        help_text='Only these: "host" or device UUIDs; all if left out.',
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # DRF's own property of this name must not be hidden by a declared field
+        return super().get_fields() | {
+            "fields": serializers.ListField(
+                child=serializers.CharField(max_length=100),
+                max_length=MOST_NAMES,
+                required=False,
+                help_text=(
+                    "Only these fields; all if left out. `<field>:max` is the highest reading of "
+                    "each step, beside the mean; it has to be named."
+                ),
+            )
+        }
 
 
 class GapSerializer(serializers.ModelSerializer[Gap]):
@@ -25,6 +47,11 @@ class NodeSeriesSerializer(serializers.Serializer[NodeSeries]):
 
     start = serializers.DateTimeField()
     step = serializers.IntegerField(help_text="Seconds between readings.")
+    # DRF's own attribute of this name is of the class, and the field is taken out of it
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=[source.value for source in Source],
+        help_text="What they were read from: what the node sent, minutes made of it, or both.",
+    )
     series = serializers.DictField(
         child=serializers.DictField(
             child=serializers.ListField(child=serializers.FloatField(allow_null=True))
@@ -37,6 +64,7 @@ class NodeSeriesSerializer(serializers.Serializer[NodeSeries]):
         return {
             "start": serializers.DateTimeField().to_representation(instance.start),
             "step": instance.step,
+            "source": instance.source.value,
             "series": instance.series,
             "gaps": GapSerializer(instance.gaps, many=True).data,
         }

@@ -12,13 +12,14 @@ from functools import partial
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from agents.protocol import blocks as packing
 from agents.protocol.link import Block, LogChunk, MetricBatch
 from apps.common import hub
 from apps.telemetry import points, selectors, storage, timing, traffic
-from apps.telemetry.models import Gap, Stream, Traffic
+from apps.telemetry.models import Gap, RollupMark, Stream, Traffic
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024  # of a metrics file in one batch
 MAX_SERIES = 4096  # in one block
@@ -163,10 +164,38 @@ def lose_block(*, node_id: UUID, at: datetime) -> None:
 
 
 @transaction.atomic
+def advance_rollup_mark(*, through: datetime) -> None:
+    """Remember until when received blocks have been looked at."""
+    RollupMark.objects.update_or_create(pk=1, defaults={"through": through})
+
+
+@transaction.atomic
 def prepare_partitions(*, at: datetime) -> None:
     """Have the partitions of today and the next days."""
     for days in range(PARTITIONS_AHEAD + 1):
-        storage.ensure_partition((at + timedelta(days=days)).astimezone(UTC).date())
+        day = (at + timedelta(days=days)).astimezone(UTC).date()
+        storage.ensure_partition(day)
+        storage.ensure_month(storage.month_of(day))
+
+
+def blocks_kept_since(*, at: datetime) -> datetime:
+    """From when on every block is kept; some older ones may be there."""
+    return at - timedelta(days=settings.TELEMETRY_BLOCK_DAYS)
+
+
+def rollups_kept_since(*, at: datetime) -> datetime:
+    """From when on every rollup is kept; some older ones may be there."""
+    return at - timedelta(days=settings.TELEMETRY_ROLLUP_DAYS)
+
+
+@transaction.atomic
+def drop_old_partitions(*, at: datetime) -> list[str]:
+    """Drop days of blocks and months of rollups that are over for long; says which."""
+    # a block that just arrived may be as old as blocks are kept, and its window has to be whole
+    blocks_before = blocks_kept_since(at=at) - timedelta(hours=1)
+    return storage.drop_blocks(before=blocks_before) + storage.drop_rollups(
+        before=rollups_kept_since(at=at)
+    )
 
 
 def _storable(batch: MetricBatch, *, skew: float, at: datetime) -> Iterable[storage.PointRow]:

@@ -131,34 +131,109 @@ def count_gaps(counts: Mapping[tuple[UUID, str], int], *, at: datetime) -> None:
         )
 
 
+# --- rollups -------------------------------------------------------------------------------------
+
+RollupRow = tuple[UUID, datetime, int, datetime, bytes]
+
+
+def put_rollups(rows: Sequence[RollupRow]) -> None:
+    """Store rollups; one that is there is replaced, unless it was made of more."""
+    for month in sorted({month_of(start_at.astimezone(UTC).date()) for _, start_at, *_ in rows}):
+        ensure_month(month)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO telemetry_rollup AS here (node_id, start_at, blocks, rolled_at, data)
+            VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (node_id, start_at) DO UPDATE SET
+                blocks = excluded.blocks, rolled_at = excluded.rolled_at, data = excluded.data
+            WHERE excluded.blocks >= here.blocks
+            """,
+            rows,
+        )
+
+
 # --- partitions ----------------------------------------------------------------------------------
+
+BLOCKS, ROLLUPS = "telemetry_block", "telemetry_rollup"
 
 
 def partition_of(day: date) -> str:
-    return f"telemetry_block_{day:%Y%m%d}"
+    return f"{BLOCKS}_{day:%Y%m%d}"
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
 
 
 def ensure_partition(day: date) -> None:
-    """Make the day's partition unless it is there."""
-    name = partition_of(day)
-    start = datetime.combine(day, time(), UTC)
+    """Make the day's partition of blocks unless it is there."""
+    _ensure(BLOCKS, partition_of(day), day, day + timedelta(days=1))
+
+
+def ensure_month(month: date) -> None:
+    """Make the month's partition of rollups unless it is there."""
+    _ensure(ROLLUPS, f"{ROLLUPS}_{month:%Y%m}", month, _next_month(month))
+
+
+def drop_blocks(*, before: datetime) -> list[str]:
+    """Drop the days of blocks that were over by then."""
+    return _drop(BLOCKS, "%Y%m%d", lambda day: day + timedelta(days=1), before)
+
+
+def drop_rollups(*, before: datetime) -> list[str]:
+    """Drop the months of rollups that were over by then."""
+    return _drop(ROLLUPS, "%Y%m", _next_month, before)
+
+
+def _ensure(table: str, name: str, first: date, end: date) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
         if cursor.fetchone()[0]:
             return
         # Whoever comes second waits here and then finds it. The lock stops no reader or writer, and
         # unlike an advisory lock it makes this backend hear of what the first one has made.
-        cursor.execute("LOCK TABLE telemetry_block IN SHARE UPDATE EXCLUSIVE MODE")
+        cursor.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
         if cursor.fetchone()[0]:
             return
         # made apart and then attached: CREATE ... PARTITION OF would stop every reader and writer
-        cursor.execute(f"CREATE TABLE {name} (LIKE telemetry_block INCLUDING STORAGE)")
         cursor.execute(
-            f"ALTER TABLE telemetry_block ATTACH PARTITION {name}"
-            f" FOR VALUES FROM ('{start.isoformat()}')"
-            f" TO ('{(start + timedelta(days=1)).isoformat()}')"
+            f"CREATE TABLE {name} (LIKE {table} INCLUDING STORAGE INCLUDING CONSTRAINTS)"
         )
+        cursor.execute(
+            f"ALTER TABLE {table} ATTACH PARTITION {name}"
+            f" FOR VALUES FROM ('{_midnight(first)}') TO ('{_midnight(end)}')"
+        )
+
+
+def _drop(table: str, spelling: str, end_of: Callable[[date], date], before: datetime) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass"
+            " ORDER BY 1",
+            [table],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        old = []
+        for name in names:
+            first = datetime.strptime(name.removeprefix(f"{table}_"), spelling).replace(tzinfo=UTC)
+            if datetime.combine(end_of(first.date()), time(), UTC) <= before:
+                old.append(name)
+        for name in old:
+            # to take a partition away stops everybody for a moment; who waits for that moment stops
+            # everybody too, so nobody waits for long: there is another time
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+            cursor.execute(f"DROP TABLE {name}")
+    return old
+
+
+def _next_month(month: date) -> date:
+    return month_of(month + timedelta(days=31))
+
+
+def _midnight(day: date) -> str:
+    return datetime.combine(day, time(), UTC).isoformat()
 
 
 # --- COPY ----------------------------------------------------------------------------------------

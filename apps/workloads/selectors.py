@@ -7,13 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from agents.protocol.base import Reason, Resources
 from agents.protocol.workloads import Cause, WorkloadState
+from apps.accounts.models import User
 from apps.common import reasons
 from apps.common.errors import NotFound
+from apps.common.owners import OwnerName, names_of
 from apps.fleet.models import Contact, Device, Node
+from apps.projects import selectors as projects
+from apps.projects.models import Project
 from apps.telemetry import logs
 from apps.telemetry import selectors as telemetry
 from apps.workloads import placement
@@ -189,6 +193,99 @@ def stalled(*, placed_before: datetime) -> QuerySet[Gang]:
         placed_at__lt=placed_before,
         workloads__state=WorkloadState.ASSIGNED.value,
     ).distinct()
+
+
+# --- for people, by node -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A workload on a node as somebody may see it: a stranger to its project sees no name."""
+
+    workload: Workload
+    devices: list[str]  # the hardware's own names
+    owner: OwnerName | None
+    project: Project | None
+
+    @property
+    def kind(self) -> str:
+        return self.owner.kind if self.owner else self.workload.gang.owner_kind
+
+    @property
+    def reason(self) -> dict[str, Any] | None:
+        return self.workload.reason if self.project else None
+
+
+def on_node(node_id: UUID, *, live: bool | None = None) -> QuerySet[Workload]:
+    """What runs on a node, what ran there, or both."""
+    leases = Prefetch("leases", Lease.objects.select_related("device").order_by("device__index"))
+    rows = Workload.objects.filter(node_id=node_id)
+    if live is not None:
+        rows = rows.filter(ended_at__isnull=live)
+    return rows.select_related("gang__project").prefetch_related(leases)
+
+
+def placed(workloads: Sequence[Workload], viewer: User) -> list[Placed]:
+    """Workloads as somebody may see them, with a handful of queries however many they are."""
+    seen = set(projects.projects_of(viewer).values_list("id", flat=True))
+    owners: defaultdict[str, set[UUID]] = defaultdict(set)
+    for workload in workloads:
+        if workload.gang.project_id in seen:
+            owners[workload.gang.owner_kind].add(workload.gang.owner_id)
+    names = {id: n for kind, ids in owners.items() for id, n in names_of(kind, ids).items()}
+    return [
+        Placed(
+            workload=workload,
+            devices=[lease.device.uuid for lease in workload.leases.all()],
+            owner=names.get(workload.gang.owner_id),
+            project=workload.gang.project if workload.gang.project_id in seen else None,
+        )
+        for workload in workloads
+    ]
+
+
+# --- the fleet at a glance -----------------------------------------------------------------------
+
+MAP_FIELDS = ("uuid", "name", "memory_bytes", "healthy", "simulated", "leased", "project")
+HOST_FIELDS = ("cpu_millis", "reserved_cpu_millis", "memory_bytes", "reserved_memory_bytes")
+
+
+def fleet_map(viewer: User) -> list[dict[str, Any]]:
+    """Every node with its devices in few characters, for pages that draw all of them at once.
+
+    The devices of a node are in the order of `fleet.live`: by index, then by name, as Python sorts.
+    """
+    slugs = dict(projects.projects_of(viewer).values_list("id", "slug"))
+    leases = dict(
+        Lease.objects.filter(ended_at=None).values_list("device_id", "workload__gang__project_id")
+    )
+    devices: defaultdict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
+    rows = Device.objects.filter(node__removed_at=None, present=True).values_list(
+        "node_id", "index", "uuid", "id", "name", "memory_bytes", "healthy", "simulated"
+    )
+    for node_id, *rest in rows.iterator(chunk_size=2000):
+        devices[node_id].append(tuple(rest))
+    nodes = Node.objects.filter(removed_at=None).order_by("name")
+    return [
+        {
+            "id": node.id,
+            "name": node.name,
+            "contact": node.contact,
+            "cordoned_at": node.cordoned_at,
+            "cordon_reason": node.cordon_reason,
+            "host": [getattr(node, field) for field in HOST_FIELDS],
+            "devices": [
+                [
+                    *(uuid, name, memory_bytes, healthy, simulated, id in leases),
+                    slugs.get(leases[id]) if id in leases else None,
+                ]
+                for _, uuid, id, name, memory_bytes, healthy, simulated in sorted(devices[node.id])
+            ],
+        }
+        for node in nodes.only(
+            "id", "name", "contact", "cordoned_at", "cordon_reason", *HOST_FIELDS
+        )
+    ]
 
 
 # --- for the owners of gangs ---------------------------------------------------------------------

@@ -85,6 +85,10 @@ REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 # what a node is told; empty: it lives by pulling
 NODE_BROKER_URL = os.environ.get("DATAHALL_NODE_BROKER_URL", "")
 
+# how long readings are kept: as the nodes sent them, and as minutes
+TELEMETRY_BLOCK_DAYS = int(os.environ.get("DATAHALL_BLOCK_DAYS", "7"))
+TELEMETRY_ROLLUP_DAYS = int(os.environ.get("DATAHALL_ROLLUP_DAYS", "400"))
+
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True

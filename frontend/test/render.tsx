@@ -2,7 +2,7 @@ import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router'
 import { render } from '@testing-library/react'
-import { createQueryClient } from '@/api/queries'
+import { createQueryClient } from '@/api/queries/core'
 import { I18nProvider } from '@/i18n'
 import { createConsoleRouter } from '@/routes'
 

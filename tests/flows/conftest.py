@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.flows.installation import ROOT, Up, until
+from tests.flows.watcher import Watcher
 from tests.servers import free_port
 
 T = TypeVar("T")
@@ -138,3 +139,15 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield Installation(state, ready["url"], ready["token"])
     finally:
         up.stop()
+
+
+@pytest.fixture(autouse=True)
+def watched(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever followed a flow test live holds at its end exactly what a fresh read gives."""
+    if "installation" not in request.fixturenames:
+        yield
+        return
+    seen: Installation = request.getfixturevalue("installation")
+    with Watcher(seen.url, seen.token) as watcher:
+        yield
+        watcher.check()

@@ -3,11 +3,9 @@
  * why it cannot be pressed. The server has the last word; each line names where.
  */
 import type { MessageKey } from '@/i18n/translate'
-import type { Job, Project } from './types'
+import type { Job, Project, Role } from './types'
 
-type Role = Project['role']
-
-const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
+export const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
 
 const atLeast = (role: Role, project: Project) => ROLES.indexOf(project.role) >= ROLES.indexOf(role)
 
@@ -26,5 +24,19 @@ export const jobCan = {
     if (hasEnded(job)) return 'can.job_over'
     if (job.stop_asked_at) return 'can.job_stopping'
     return undefined
+  },
+}
+
+export const memberCan = {
+  /** `needs` of MemberViewSet in apps/projects/api.py. */
+  change(project: Project): Verdict {
+    return atLeast('maintainer', project) ? undefined : 'can.needs_maintainer'
+  },
+}
+
+export const auditCan = {
+  /** `needs` of AuditViewSet in apps/projects/api.py. */
+  read(project: Project): Verdict {
+    return atLeast('maintainer', project) ? undefined : 'can.needs_maintainer'
   },
 }

@@ -5,7 +5,7 @@ import { Link, Outlet, useNavigate, useParams, useRouter } from '@tanstack/react
 import { Activity, BookOpen, CircleUser, ExternalLink, LogOut } from 'lucide-react'
 import { useEffect } from 'react'
 import { live } from '@/api/live'
-import { chooseLanguage, sessionQuery, signOut } from '@/api/queries'
+import { chooseLanguage, sessionQuery, signOut } from '@/api/queries/core'
 import type { Session } from '@/api/types'
 import { useSessionOrLeave } from '@/hooks/use-session'
 import { useI18n } from '@/i18n'
@@ -76,7 +76,7 @@ function Frame({ session }: { session: Session }) {
             leftSection={<Activity size={16} aria-hidden />}
             aria-current="page"
             onClick={close}
-            renderRoot={(props) => <Link {...props} {...pb.now(project)} />}
+            renderRoot={(props) => <Link {...props} {...pb.home(project)} />}
           />
         )}
         <div className={classes.spring} />
@@ -112,7 +112,7 @@ function ProjectSwitcher({ session }: { session: Session }) {
       allowDeselect={false}
       data={session.projects.map(({ slug, name }) => ({ value: slug, label: name }))}
       value={current.slug}
-      onChange={(slug) => slug && void navigate(pb.now(slug))}
+      onChange={(slug) => slug && void navigate(pb.home(slug))}
     />
   )
 }

@@ -1,9 +1,10 @@
 import { useSuspenseQuery } from '@tanstack/react-query'
 import { getRouteApi, notFound } from '@tanstack/react-router'
-import { sessionQuery } from '@/api/queries'
+import { sessionQuery } from '@/api/queries/core'
 import type { Project, Session } from '@/api/types'
 
-const nowRoute = getRouteApi('/signed-in/projects/$project')
+const projectRoute = getRouteApi('/signed-in/projects/$project')
+const homeRoute = getRouteApi('/signed-in/projects/$project/')
 
 /** Who is signed in; only for pages behind the door. */
 export function useSession(): Session {
@@ -14,11 +15,11 @@ export function useSession(): Session {
 
 /** The project in the address; one the person is no member of is not there. */
 export function useProject(): Project {
-  const { project: slug } = nowRoute.useParams()
+  const { project: slug } = projectRoute.useParams()
   const project = useSession().projects.find((one) => one.slug === slug)
   if (!project) throw notFound()
   return project
 }
 
-export const useNowSearch = () => nowRoute.useSearch()
-export const useNowNavigate = () => nowRoute.useNavigate()
+export const useNowSearch = () => homeRoute.useSearch()
+export const useNowNavigate = () => homeRoute.useNavigate()

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useLocation, useRouter } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { live } from '@/api/live'
-import { sessionQuery } from '@/api/queries'
+import { sessionQuery } from '@/api/queries/core'
 import type { Session } from '@/api/types'
 import { pb } from '@/util/path-builder'
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import en from './en.json'
+import { en, zhCN } from './catalogues'
 import { preferred, serverText, translate } from './translate'
-import zhCN from './zh-CN.json'
 
 const placeholders = (text: string) =>
   [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()

@@ -1,12 +1,11 @@
 /**
- * Two flat catalogues and placeholders in braces, the same form as the server's `messages/`, so
+ * Flat catalogues and placeholders in braces, the same form as the server's `messages/`, so
  * that one renderer serves both. Small enough that a library would be more code than this.
  */
-import en from './en.json'
-import zhCN from './zh-CN.json'
+import { en, type MessageKey, zhCN } from './catalogues'
 
 export type Language = 'en' | 'zh-CN'
-export type MessageKey = keyof typeof en
+export type { MessageKey }
 export type Params = Record<string, unknown>
 
 /** Every language, in its own name. */

@@ -1,8 +1,8 @@
 /** The only place that spells the console's addresses. */
 import { linkOptions } from '@tanstack/react-router'
 
-/** What the page of now remembers in its address. */
-export interface NowSearch {
+/** What the home page remembers in its address. */
+export interface HomeSearch {
   /** The selected job; without it the newest one is shown. */
   job?: string | undefined
   /** The range of steps that the charts are zoomed to. */
@@ -10,11 +10,23 @@ export interface NowSearch {
   to?: number | undefined
 }
 
+export interface AuditSearch {
+  /** Only entries of this action. */
+  action?: string | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
-  now: (project: string, search: NowSearch = {}) =>
+  home: (project: string, search: HomeSearch = {}) =>
     linkOptions({ to: '/projects/$project', params: { project }, search }),
+
+  members: (project: string) =>
+    linkOptions({ to: '/projects/$project/members', params: { project } }),
+  audit: (project: string, search: AuditSearch = {}) =>
+    linkOptions({ to: '/projects/$project/audit', params: { project }, search }),
+  account: () => linkOptions({ to: '/account' }),
+  users: () => linkOptions({ to: '/users' }),
 }
 
 /** Addresses that the server answers itself. */

@@ -344,7 +344,7 @@ class TestService:
     ) -> None:
         workload = plane.want(replica)
         plane.answer[workload] = self.yes(plane)
-        agent.start("--advertise-host", "node.example.com")
+        agent.start("--advertise-host", "192.0.2.7")
         folder = agent.state.workloads / str(workload)
         wait_for((folder / "started.json").exists, "the shim")
         agent.kill()
@@ -359,7 +359,7 @@ class TestService:
         plane.final(workload)
 
         (service,) = self.told(plane, workload)
-        assert service.host == "node.example.com"
+        assert service.host == "192.0.2.7"
 
     def test_is_no_word_of_a_script(
         self, plane: Double, agent: Agent, script: Script, tmp_path: Path

@@ -17,6 +17,40 @@ class TestNvml:
         gpus = nvml.Nvml()
 
         assert (gpus.devices(), gpus.sample(), gpus.facts()) == ([], {}, {})
+        assert gpus.processes() == []
+
+
+class TestProcesses:
+    def test_are_told_once_each_whatever_they_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def running(**memory: int | None) -> Any:
+            return lambda _: [
+                SimpleNamespace(pid=int(pid[1:]), usedGpuMemory=used)
+                for pid, used in memory.items()
+            ]
+
+        monkeypatch.setattr(
+            pynvml, "nvmlDeviceGetComputeRunningProcesses", running(p1=1 << 30, p2=None)
+        )
+        monkeypatch.setattr(
+            pynvml, "nvmlDeviceGetGraphicsRunningProcesses", running(p1=5, p3=1 << 20)
+        )
+
+        found = nvml.processes_on("GPU-1", object())
+
+        assert [(one.device, one.pid, one.memory_used_bytes, one.kind) for one in found] == [
+            ("GPU-1", 1, 1 << 30, "compute"),
+            ("GPU-1", 2, None, "compute"),
+            ("GPU-1", 3, 1 << 20, "graphics"),
+        ]
+
+    def test_of_a_card_that_does_not_tell_are_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", refuse)
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetGraphicsRunningProcesses", refuse)
+
+        assert nvml.processes_on("GPU-1", object()) == []
 
 
 class TestRead:

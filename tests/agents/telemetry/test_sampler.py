@@ -1,7 +1,7 @@
 from itertools import count
 
 from agents.protocol.blocks import unpack
-from agents.protocol.link import DeviceInfo, Live
+from agents.protocol.link import DeviceInfo, DeviceProcess, Live
 from agents.telemetry.sampler import PackedBlock, Sampler, block_of
 from agents.telemetry.simulated import SimulatedDevices
 
@@ -17,11 +17,17 @@ class Steady:
 
 
 class NoDevices:
+    asked = 0
+
     def devices(self) -> list[DeviceInfo]:
         return []
 
     def sample(self) -> dict[str, dict[str, float | None]]:
         return {}
+
+    def processes(self) -> list[DeviceProcess]:
+        self.asked += 1
+        return [DeviceProcess(device="GPU-1", pid=self.asked)]
 
 
 class TestSampler:
@@ -45,6 +51,15 @@ class TestSampler:
         header, series = unpack(blocks[1].data)
         assert (header.start, header.step, header.count) == (110.0, 1.0, 10)
         assert series["", "cpu_percent"] == [float(number) for number in range(10, 20)]
+
+    def test_looks_for_processes_now_and_then_and_tells_the_newest_always(self) -> None:
+        lives: list[Live] = []
+        sampler = Sampler(Steady(), NoDevices(), on_live=lives.append, on_block=lambda _: None)
+
+        for _ in range(11):
+            sampler.take()
+
+        assert [live.processes[0].pid for live in lives] == [1] * 5 + [2] * 5 + [3]
 
 
 class TestBlockOf:

@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from celery import Celery
 
+from apps.common import hub
 from apps.fleet import dispatch
 from controlplane import celery as control
 from tests.apps.fleet.brokers import Broker
@@ -13,6 +15,14 @@ def installation(settings, tmp_path) -> None:
     """Nodes are given a way to the broker, and the signing key is this test's own."""
     settings.NODE_BROKER_URL = settings.REDIS_URL
     settings.SIGNING_KEY_FILE = tmp_path / "signing.key"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What watchers are told, in place of telling them."""
+    messages: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(hub, "tell", lambda topic, message: messages.append((topic, message)))
+    return messages
 
 
 @pytest.fixture

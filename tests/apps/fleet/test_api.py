@@ -1,10 +1,15 @@
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.common.ids import uuid7
 from apps.fleet import services
 from apps.fleet.models import Device, Node
 from tests import make
+from tests.apps.fleet.hosts import Host
 from tests.make import NOON
 
 pytestmark = pytest.mark.django_db
@@ -67,10 +72,31 @@ class TestNodes:
             person.get("/api/v1/nodes")
 
     def test_are_cordoned_and_uncordoned_by_operators(self, operator: Client) -> None:
-        node = make.node()
+        path = f"/api/v1/nodes/{make.node().id}"
 
-        assert operator.post(f"/api/v1/nodes/{node.id}/cordon").json()["cordoned_at"] is not None
-        assert operator.post(f"/api/v1/nodes/{node.id}/uncordon").json()["cordoned_at"] is None
+        cordoned = operator.post(f"{path}/cordon", content_type="application/json").json()
+        assert (cordoned["cordoned_at"] is not None, cordoned["cordon_reason"]) == (True, "")
+        assert operator.post(f"{path}/uncordon").json()["cordoned_at"] is None
+
+    def test_say_why_they_are_cordoned(self, operator: Client) -> None:
+        path = f"/api/v1/nodes/{make.node().id}"
+        why = {"reason": "风扇 broken"}
+
+        operator.post(f"{path}/cordon", why, content_type="application/json")
+
+        assert operator.get(path).json()["cordon_reason"] == "风扇 broken"
+        assert operator.post(f"{path}/uncordon").json()["cordon_reason"] == ""
+
+    @pytest.mark.parametrize("body", [{"reason": "x" * 201}, {"raison": "x"}])
+    def test_are_not_cordoned_for_what_cannot_be_kept(
+        self, operator: Client, body: dict[str, str]
+    ) -> None:
+        answer = operator.post(
+            f"/api/v1/nodes/{make.node().id}/cordon", body, content_type="application/json"
+        )
+
+        assert answer.status_code == 400
+        assert [error["field"] for error in answer.json()["errors"]] == list(body)
 
     def test_are_removed_by_operators(self, operator: Client) -> None:
         node = make.node()
@@ -98,7 +124,55 @@ class TestNodes:
         assert Node.objects.get() == node
 
 
+class TestEvents:
+    def test_tell_what_happened_to_a_node_the_newest_first(
+        self, operator: Client, person: Client
+    ) -> None:
+        joined = Host().join(name="alpha")
+        path = f"/api/v1/nodes/{joined.node}"
+        operator.post(f"{path}/cordon", {"reason": "hot"}, content_type="application/json")
+        operator.delete(path)
+
+        body = person.get(f"{path}/events").json()
+
+        told = [(event["kind"], event["actor_kind"], event["detail"]) for event in body["results"]]
+        assert told == [
+            ("removed", "user", {}),
+            ("cordoned", "user", {"reason": "hot"}),
+            ("joined", "node", {}),
+        ]
+
+    def test_are_paged_and_filtered_by_kind(self, person: Client) -> None:
+        node = make.node(contact="suspect")
+        for minute in range(3):
+            services.renew_contact(node_ids=[node.id], at=NOON + timedelta(minutes=2 * minute))
+            services.mark_silent_nodes(at=NOON + timedelta(minutes=2 * minute + 1))
+        path = f"/api/v1/nodes/{node.id}/events"
+
+        first = person.get(f"{path}?limit=2&kind=contact").json()
+        second = person.get(f"{path}?limit=9&kind=contact&cursor={first['next']}").json()
+
+        seen = [event["detail"]["to"] for event in first["results"] + second["results"]]
+        assert seen == ["suspect", "fresh"] * 3
+        assert person.get(f"{path}?kind=joined").json()["results"] == []
+        assert person.get(f"{path}?kind=nonsense").status_code == 400
+
+    def test_of_no_node_are_not_there(self, person: Client) -> None:
+        assert person.get(f"/api/v1/nodes/{uuid7()}/events").status_code == 404
+
+
 class TestJoinTokens:
+    def test_say_which_node_they_let_in(self, operator: Client) -> None:
+        made = operator.post("/api/v1/nodes/join-tokens").json()
+        path = f"/api/v1/nodes/join-tokens/{made['id']}"
+        assert operator.get(path).json()["used_by"] is None
+
+        host = Host()
+        joined = services.join(request=host.request(made["token"]), at=timezone.now())
+
+        assert operator.get(path).json()["used_by"] == {"id": str(joined.node), "name": "alpha"}
+        assert operator.get(f"/api/v1/nodes/{joined.node}").json()["join_token"] == made["id"]
+
     def test_are_made_by_operators_who_are_told_the_command(
         self, operator: Client, settings
     ) -> None:

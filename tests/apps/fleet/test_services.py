@@ -503,7 +503,7 @@ class TestContact:
 
     def test_is_renewed_for_many_at_once(self, django_assert_num_queries) -> None:
         nodes = [make.node(contact=Contact.SUSPECT.value) for _ in range(5)]
-        with django_assert_num_queries(3):  # savepoint, the update, savepoint
+        with django_assert_num_queries(4):  # savepoint, the update, what happened, savepoint
             services.renew_contact(node_ids=[n.id for n in nodes], at=NOON + timedelta(hours=1))
 
         assert set(Node.objects.values_list("contact", "last_contact_at")) == {
@@ -525,6 +525,59 @@ class TestContact:
             services.renew_contact(node_ids=[suspect.id, fresh.id], at=NOON)
 
         assert len(told) == 1
+
+
+class TestEvents:
+    def kinds(self, node: Node) -> list[tuple[str, dict[str, str]]]:
+        return list(node.events.order_by("at", "id").values_list("kind", "detail"))
+
+    def test_tell_of_a_reboot_and_of_another_agent(self) -> None:
+        node = make.node()
+        say(node)
+        say(node)
+        say(node, boot_id="boot-2")
+        say(node, boot_id="boot-2", agent_version="1.2.4")
+
+        assert self.kinds(node) == [
+            ("rebooted", {}),
+            ("upgraded", {"from": "1.2.3", "to": "1.2.4"}),
+        ]
+
+    def test_tell_of_contact_that_was_lost_and_made_again(self) -> None:
+        node = make.node()
+        services.mark_silent_nodes(at=NOON + timedelta(minutes=1))
+        services.mark_silent_nodes(at=NOON + timedelta(minutes=2))
+        say(node)
+
+        assert self.kinds(node) == [
+            ("contact", {"from": "suspect", "to": "fresh"}),
+            ("contact", {"from": "fresh", "to": "suspect"}),
+        ]
+
+    def test_are_forgotten_by_age_and_beyond_so_many_of_one_node(self, monkeypatch) -> None:
+        monkeypatch.setattr(services, "MOST_EVENTS", 3)
+        one, other = make.node(), make.node(contact=Contact.SUSPECT.value)
+        services.renew_contact(node_ids=[other.id], at=NOON)
+        for day in range(5):
+            services.cordon(
+                node_id=one.id, actor=SYSTEM, at=NOON + timedelta(days=day), reason=str(day)
+            )
+
+        assert services.forget_events(before=NOON - timedelta(days=1)) == 2
+        assert [detail["reason"] for _, detail in self.kinds(one)] == ["2", "3", "4"]
+        assert services.forget_events(before=NOON + timedelta(days=3)) == 2
+        assert [detail["reason"] for _, detail in self.kinds(one)] == ["3", "4"]
+
+    def test_the_node_that_used_an_invitation_is_told(
+        self, host: Host, told, django_capture_on_commit_callbacks
+    ) -> None:
+        token = invite()
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = services.join(request=host.request(token), at=NOON)
+
+        (event,) = [m for topic, m in told if topic == "fleet" and m["event"] == "node.joined"]
+        assert (event["node_id"], event["node_name"]) == (answer.node, "alpha")
+        assert event["join_token_id"] == JoinToken.objects.get(node=answer.node).id
 
 
 class TestSeen:

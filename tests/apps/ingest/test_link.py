@@ -13,10 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from agents.protocol import blocks
-from agents.protocol.link import MAX_FRAME_BYTES, Ack, Look, Offset
+from agents.protocol.link import MAX_FRAME_BYTES, Ack, DeviceProcess, Look, Offset
 from agents.protocol.workloads import WorkloadState
 from apps.accounts.scopes import Scope
 from apps.common import hub
+from apps.common.ids import uuid7
 from apps.common.sockets import TRY_LATER
 from apps.fleet import services as fleet
 from apps.fleet.models import Contact, Node
@@ -26,6 +27,7 @@ from apps.telemetry import services as telemetry_services
 from apps.telemetry.models import Block, LogChunk, MetricPoint
 from apps.workloads.models import Workload
 from tests import make
+from tests.apps.fleet.hosts import device, inventory
 from tests.apps.ingest import node as say
 from tests.apps.ingest.node import FakeNode
 from tests.apps.live.server import serving, until
@@ -238,7 +240,7 @@ class TestLogsAndMetrics:
         first = telemetry.log_slice(workload.id, 0, 100)
         assert (first.data, first.dropped_bytes) == (b"one ", 6)
         assert telemetry.log_slice(workload.id, 4, 100).data == b"two"
-        assert telemetry.points(workload.id)[0] == 5
+        until(lambda: telemetry.points(workload.id)[0] == 5)  # each is committed by itself
 
 
 class TestBlocks:
@@ -281,7 +283,65 @@ class TestTheRest:
             body = json.loads(browser.recv(timeout=10))["body"]
         assert body["event"] == "sample"
         assert body["host"] == {"cpu_percent": 12.5, "load_1": None}
+        assert body["processes"] == []
         assert body["at"].endswith("Z")
+
+    def test_processes_go_with_them_ours_told_apart(self, server, link, node):
+        headers = make.bearer(make.user())
+        workload = uuid7()
+        ours = DeviceProcess(device="GPU-1", pid=7, memory_used_bytes=1 << 30, workload=workload)
+        stranger = DeviceProcess(device="GPU-1", pid=9, kind="graphics", name="Xorg")
+        with connect(f"ws://{server}/live", additional_headers=headers) as browser:
+            browser.send(json.dumps({"watch": f"node.{node.id}"}))
+            json.loads(browser.recv(timeout=10))
+
+            link.say(msgspec.structs.replace(say.readings(), processes=[ours, stranger]))
+
+            told = json.loads(browser.recv(timeout=10))["body"]["processes"]
+        assert told == [
+            {
+                "device": "GPU-1",
+                "pid": 7,
+                "memory_used_bytes": 1 << 30,
+                "kind": "compute",
+                "name": "",
+                "workload": str(workload),
+            },
+            {
+                "device": "GPU-1",
+                "pid": 9,
+                "memory_used_bytes": None,
+                "kind": "graphics",
+                "name": "Xorg",
+                "workload": None,
+            },
+        ]
+
+    def test_readings_of_all_nodes_come_together_once_a_second(self, server, node):
+        devices = [device("GPU-b", index=1), device("GPU-a", index=1), device("GPU-c")]
+        gpu = {
+            "utilization_percent": 97.4,
+            "memory_used_bytes": 30.0,
+            "memory_total_bytes": 80.0,
+            "temperature_celsius": 61.0,
+            "power_watts": 512.6,
+        }
+        headers = make.bearer(make.user())
+        with (
+            node.link(inventory=inventory(devices=devices)) as link,
+            connect(f"ws://{server}/live", additional_headers=headers) as browser,
+        ):
+            browser.send(json.dumps({"watch": "fleet.live"}))
+            json.loads(browser.recv(timeout=10))
+            link.greet()
+
+            link.say(msgspec.structs.replace(say.readings(), devices={"GPU-a": gpu}))
+
+            body = json.loads(browser.recv(timeout=10))["body"]
+        gap = [None] * 4
+        assert body["event"] == "fleet.samples"
+        assert body["nodes"] == {str(node.id): [gap, [97, 0.38, 61, 513], gap]}
+        assert abs(body["at"] - time.time()) < 10
 
     def test_unknown_and_unreadable_items_spoil_nothing(self, link, workload):
         known = msgspec.msgpack.decode(

@@ -94,6 +94,22 @@ class TestTelling:
             assert [message["body"] for message in reader.got[1:]] == [{"n": 2}]
             assert len(stranger.got) == 1
 
+    async def test_may_be_spared_where_nobody_listens_in_any_process(self):
+        name = topic()
+        async with a_hub() as one, a_hub() as two:
+            assert not await one.is_watched(name)
+
+            reader, _ = watching(two, name)
+            await reader.have(1)
+
+            assert await one.is_watched(name)
+
+    async def test_is_spared_while_redis_is_away(self, valkey: OwnValkey):
+        async with a_hub(valkey.url) as here:
+            valkey.kill()
+
+            assert not await here.is_watched(topic())
+
     async def test_writes_ids_times_and_not_a_number_as_json(self):
         name, id = topic(), UUID(int=7)
         async with a_hub() as here:

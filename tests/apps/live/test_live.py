@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from apps.accounts.models import Token
+from apps.accounts.principals import RunPrincipal
 from apps.common import hub
 from apps.common.ids import uuid7
 from apps.jobs.models import Job
@@ -219,6 +220,12 @@ class TestMayWatch:
     )
     def test_knows_no_other_topics(self, topic):
         assert not may_watch(make.user(), topic)
+
+    def test_of_the_whole_fleet_are_for_any_person_and_for_no_run(self):
+        run = RunPrincipal(run_id=uuid7(), project_id=uuid7())
+        for topic in ("fleet", "fleet.live"):
+            assert may_watch(make.user(), topic)
+            assert not may_watch(run, topic)
 
     def test_knows_one_spelling_of_an_id(self):
         user = make.user()

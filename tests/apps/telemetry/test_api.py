@@ -35,6 +35,7 @@ class TestSeries:
         assert answer.json() == {
             "start": start.isoformat().replace("+00:00", "Z"),
             "step": 1,
+            "source": "raw",
             "series": {"host": {"load_1": [0.5, None, 1.5, None]}},
             "gaps": [],
         }
@@ -56,7 +57,9 @@ class TestSeries:
         ("query", "status", "code"),
         [
             ({"since": "2026-01-02T00:00Z", "until": "2026-01-01T00:00Z"}, 422, "range_backwards"),
-            ({"since": "2026-01-01T00:00Z", "until": "2026-02-01T00:00Z"}, 422, "range_too_long"),
+            ({"since": "2026-01-01T00:00Z", "until": "2026-02-02T00:00Z"}, 422, "range_too_long"),
+            ({"since": "2020-01-01T00:00Z", "until": "2020-01-02T00:00Z"}, 422, "range_not_kept"),
+            ({"since": "2099-01-01T00:00Z", "until": "2099-01-02T00:00Z"}, 422, "range_ahead"),
             ({"since": "yesterday"}, 400, "input_refused"),
         ],
     )

@@ -182,9 +182,11 @@ class TestSeries:
             "host": {"cpu_percent": [1.0, 2.0]},
         }
 
-    def test_holds_only_so_many_layouts_however_a_node_changes_them(self, monkeypatch):
+    def test_holds_only_so_many_series_however_a_node_changes_them(self, monkeypatch):
         monkeypatch.setattr(series, "MAX_ROWS", 3)
-        one, two, three = ({HOST: [n], (f"GPU-{n}", "power_watts"): [n]} for n in (1.0, 2.0, 3.0))
+        one, two, three = (
+            {HOST: [n], (f"GPU-{n:.0f}", "power_watts"): [n]} for n in (1.0, 2.0, 3.0)
+        )
         record(
             make.block(1, NOON, one),
             make.block(2, NOON + timedelta(seconds=1), two),
@@ -194,7 +196,11 @@ class TestSeries:
 
         found = selectors.series(make.NODE, NOON, NOON + timedelta(seconds=4))
 
-        assert found.series["host"] == {"cpu_percent": [1.0, None, 1.0, None]}
+        assert found.series == {
+            "GPU-1": {"power_watts": [1.0, None, 1.0, None]},
+            "GPU-2": {"power_watts": [None, 2.0, None, None]},
+            "host": {"cpu_percent": [1.0, 2.0, 1.0, 3.0]},
+        }
 
     def test_reads_no_other_node_and_no_other_time(self):
         record(

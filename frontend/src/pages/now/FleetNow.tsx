@@ -1,6 +1,6 @@
 import { Alert, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { NODES_SHOWN, nodesQuery } from '@/api/queries'
+import { NODES_SHOWN, nodesQuery } from '@/api/queries/fleet'
 import type { Node, Project } from '@/api/types'
 import { NodeCard } from '@/components/NodeCard'
 import { useRefreshOn } from '@/hooks/use-live'

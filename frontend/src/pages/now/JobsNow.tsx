@@ -1,7 +1,7 @@
 import { Alert, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { jobsQuery } from '@/api/queries'
+import { jobsQuery } from '@/api/queries/jobs'
 import type { Job, Project } from '@/api/types'
 import { StateBadge } from '@/components/StateBadge'
 import { useRefreshOn } from '@/hooks/use-live'
@@ -76,7 +76,7 @@ function JobRow({ project, job, selected }: RowProps) {
   return (
     <li>
       <Link
-        {...pb.now(project.slug, { job: job.id })}
+        {...pb.home(project.slug, { job: job.id })}
         className={classes.row}
         activeProps={{}}
         aria-current={selected ? 'true' : undefined}

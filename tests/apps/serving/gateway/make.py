@@ -32,7 +32,11 @@ BODY = {"inputs": {"image": IMAGE}}
 
 
 def endpoint(
-    *replicas: Replica, project: Project | None = None, signature: Any = None, **fields: Any
+    *replicas: Replica,
+    project: Project | None = None,
+    signature: Any = None,
+    max_batch: int = 4,
+    **fields: Any,
 ) -> Endpoint:
     project = project or make.project()
     number = next(_numbers)
@@ -46,7 +50,7 @@ def endpoint(
         number=1,
         version=version,
         resources={},
-        max_batch=4,
+        max_batch=max_batch,
         tried_from=timezone.now(),
     )
     made.save()
@@ -55,12 +59,13 @@ def endpoint(
     return made
 
 
-def ready(endpoint: Endpoint, replica: Replica) -> ReplicaRow:
+def ready(endpoint: Endpoint, replica: Replica | None) -> ReplicaRow:
     """A replica of the endpoint, ready where the test's replica listens."""
     gang = workloads.gang(owner=endpoint.project)
     workload = gang.workloads.get()
-    Workload.objects.filter(pk=workload.pk).update(service=replica.service)
-    replica.bearer = bearer_of(workload.id, gang.fence)
+    if replica:
+        Workload.objects.filter(pk=workload.pk).update(service=replica.service)
+        replica.bearer = bearer_of(workload.id, gang.fence)
     assert endpoint.deployment is not None
     return ReplicaRow.objects.create(
         deployment=endpoint.deployment,

@@ -1,0 +1,1 @@
+export const endpointRoutes = [] as const
