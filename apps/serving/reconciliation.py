@@ -21,6 +21,7 @@ EXTRA = 1  # replicas beyond what is wanted, while a rollout goes on
 
 # ends that say nothing about what is deployed: the node or the installation was shut down
 INNOCENT = frozenset({Cause.INTERRUPTED, Cause.STOPPED})
+KILLED = "killed_by_signal"  # counts as user_code, and need not be: anybody can kill a process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Actual:
     number: int
     deployment: int
     state: ReplicaState
+    was_ready: bool = False
     asked_to_stop: bool = False
     ended_at: datetime | None = None
     cause: Cause | None = None  # of its end
@@ -108,12 +110,21 @@ def _ends(wanted: Wanted, actual: Sequence[Actual], now: datetime) -> list[Actua
 
 def _why_give_up(ends: Sequence[Actual]) -> Reason | None:
     for replica in ends:
-        if replica.cause is Cause.USER_CODE:  # the next one would end the same way
+        if _would_end_again(replica):
             return replica.reason or Reason(code="ended_without_reason")
     if len(ends) >= MOST_ENDS:
         minutes = int(WINDOW.total_seconds() // 60)
         return Reason(code="replicas_keep_ending", params={"count": len(ends), "minutes": minutes})
     return None
+
+
+def _would_end_again(replica: Actual) -> bool:
+    """Whether another one would surely end the same way: it is the fault of what is deployed.
+
+    One that has served shows that what is deployed can serve.
+    """
+    killed = replica.reason is not None and replica.reason.code == KILLED
+    return replica.cause is Cause.USER_CODE and not replica.was_ready and not killed
 
 
 def _not_before(ends: Sequence[Actual]) -> datetime | None:

@@ -67,6 +67,7 @@ class Situation:
                 number=replica.number,
                 deployment=replica.deployment.number,
                 state=ReplicaState(replica.state),
+                was_ready=replica.ready_at is not None,
                 asked_to_stop=replica.stop_asked_at is not None,
                 ended_at=replica.ended_at,
                 cause=Cause(replica.cause) if replica.cause else None,

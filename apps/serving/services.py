@@ -411,7 +411,7 @@ def _reconcile(endpoint: Endpoint, *, actor: Actor, at: datetime) -> bool:
     decision = reconciliation.decide(situation.wanted, situation.actual, at)
     of = {replica.id: replica for replica in situation.replicas}
     for replica_id in decision.stop:
-        _stop(of[replica_id], actor=actor, at=at)
+        _stop(of[replica_id], situation, actor=actor, at=at)
         changed = True
     if decision.give_up:
         _give_up(situation.deployment, decision.give_up, at=at)
@@ -447,16 +447,18 @@ def _news_of(replica: Replica, situation: Situation) -> dict[str, Any]:
 def _told(replica: Replica, gang: Gang) -> dict[str, Any]:
     """What a gang says of its replica. Whether it is reached is told by probes alone."""
     if outcome := gangs.outcome(gang):
+        reason = reasons.to_row(outcome.reason) if outcome.reason else None
         return {
             "state": ReplicaState.ENDED.value,
             "ended_at": outcome.ended_at,
-            "reason": reasons.to_row(outcome.reason) if outcome.reason else None,
+            "reason": replica.reason if replica.stop_asked_at else reason,
             "cause": outcome.cause.value if outcome.cause else "",
         }
     workload = gangs.first_workload(gang)
     match WorkloadState(workload.state):
         case WorkloadState.STOPPING | WorkloadState.FINISHING:
-            return {"state": ReplicaState.STOPPING.value, "reason": workload.reason}
+            reason = replica.reason if replica.stop_asked_at else workload.reason
+            return {"state": ReplicaState.STOPPING.value, "reason": reason}
         case WorkloadState.RUNNING if workload.service is None and workload.reason:
             return {"state": ReplicaState.UNREACHABLE.value, "reason": workload.reason}
     return {}
@@ -487,10 +489,22 @@ def _start(endpoint: Endpoint, deployment: Deployment, *, at: datetime) -> bool:
     return True
 
 
-def _stop(replica: Replica, *, actor: Actor, at: datetime) -> None:
+def _stop(replica: Replica, situation: Situation, *, actor: Actor, at: datetime) -> None:
     """Ask a replica to end: it answers what it has. One that has not started has ended at once."""
     assert replica.gang_id is not None
-    _set(replica, {"state": ReplicaState.STOPPING.value, "stop_asked_at": at, "reason": None})
+    if replica.deployment_id != situation.deployment.id and not situation.endpoint.deleted_at:
+        number = situation.deployment.number
+        why = Reason(code="replica_replaced", params={"deployment": number})
+    else:
+        why = Reason(code="stopped_by", params={"name": actor.name})
+    _set(
+        replica,
+        {
+            "state": ReplicaState.STOPPING.value,
+            "stop_asked_at": at,
+            "reason": reasons.to_row(why),
+        },
+    )
     workloads.stop_gang(gang_id=replica.gang_id, actor=actor, at=at)
     _set(replica, _told(replica, gangs.gangs([replica.gang_id])[replica.gang_id]))
 

@@ -93,6 +93,16 @@ class TestGiveUp:
 
         assert decision == Decision(give_up=why)
 
+    def test_not_at_once_if_it_has_served(self):
+        served = ended(1, 1, Cause.USER_CODE, was_ready=True)
+
+        assert decide(wanted(), [served], at(2)) == Decision(start=1)
+
+    def test_not_at_once_if_somebody_killed_it(self):
+        killed = ended(1, 1, Cause.USER_CODE, reason=Reason(code="killed_by_signal"))
+
+        assert decide(wanted(), [killed], at(2)) == Decision(start=1)
+
     def test_not_for_ends_before_it_was_tried_again(self):
         gone = [ended(n, n, Cause.USER_CODE) for n in range(1, 6)]
         again = replace(wanted(), tried_from=at(60))

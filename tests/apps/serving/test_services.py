@@ -206,6 +206,10 @@ class TestDeploy:
         ]
         hall.obey().bring_up().obey()
 
+        assert Replica.objects.get(number=1).reason == {
+            "code": "replica_replaced",
+            "params": {"deployment": 2},
+        }
         assert [s for s in make.states(endpoint) if s[1] != "ended"] == [(2, "ready"), (2, "ready")]
         view = make.view(endpoint)
         assert (view.state, view.previous, view.deployment.number) == ("ready", None, 2)
@@ -285,6 +289,9 @@ class TestScale:
         scale(endpoint, 1)
 
         assert [s for _, s in make.states(endpoint)] == ["ready", "stopping", "stopping"]
+        hall.obey()
+        reason = Replica.objects.get(number=3).reason
+        assert reason == {"code": "stopped_by", "params": {"name": SYSTEM.name}}
         assert make.view(endpoint).state == "ready"
 
     def test_to_nothing_and_back(self, endpoint, hall):
