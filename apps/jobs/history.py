@@ -31,7 +31,7 @@ def events_of(job: Job) -> list[JobEvent]:
     """Everything that is known to have happened to a job, oldest first."""
     runs = list(job.runs.order_by("number"))
     moves = workloads.events_of([run.gang_id for run in runs if run.gang_id])
-    told = []
+    told: list[JobEvent] = []
     for run in runs:
         told += _of_run(run, moves.get(run.gang_id, []) if run.gang_id else [])
     # rows are written last; what followed from a wish has the wish's own time, and not before it
