@@ -15,6 +15,7 @@ from apps.accounts.models import User
 from apps.common import reasons
 from apps.common.errors import NotFound
 from apps.common.owners import OwnerName, names_of
+from apps.fleet import selectors as fleet
 from apps.fleet.models import Contact, Device, Node
 from apps.projects import selectors as projects
 from apps.projects.models import Project
@@ -158,16 +159,7 @@ def _absent() -> list[placement.NodeFit]:
     """The nodes that may take nothing now."""
     nodes = Node.objects.filter(removed_at=None)
     absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
-    return [placement.NodeFit(node.id, node.name, absence(node)) for node in absent]
-
-
-def absence(node: Node) -> Reason | None:
-    """Why a node takes no work now; None if it does."""
-    if node.cordoned_at is not None:
-        return Reason(code="node_cordoned", params={"node": node.name})
-    if node.contact != Contact.FRESH:
-        return Reason(code="node_unreachable", params={"node": node.name})
-    return None
+    return [placement.NodeFit(node.id, node.name, fleet.absence(node)) for node in absent]
 
 
 def _devices(

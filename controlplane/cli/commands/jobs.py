@@ -90,7 +90,9 @@ def show_job(job: str, project: str, as_json: bool) -> None:
                 f"{resources['cpu_millis'] / 1000:g} cores, {size(resources['memory_bytes'])}, "
                 f"{resources['device_count']} GPUs"
             ),
-            "inputs": ", ".join(f"{i['dataset']}@{i['number']}" for i in found["inputs"]),
+            "inputs": ", ".join(
+                f"{i['dataset'] or i['model']}@{i['number']}" for i in found["inputs"]
+            ),
             "model": version and f"{version['model']}@{version['number']}",
         }
     )
