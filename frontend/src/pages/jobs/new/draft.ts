@@ -12,13 +12,13 @@ const ORDER = [
   'kind',
   'name',
   'recipe',
-  'model_version',
   'code',
   'entrypoint',
   'arguments',
   'requirements',
   'env',
   'dataset',
+  'split',
   'inputs',
   'parameters',
   'model',
@@ -128,25 +128,20 @@ export function toCurl(draft: Draft, project: string, origin: string): string {
   ].join('\n')
 }
 
-const FROM_CONFIG = [
-  'recipe',
-  'parameters',
-  'dataset',
-  'model',
-  'model_version',
-  'entrypoint',
-  'arguments',
-  'requirements',
-  'env',
-  'resources',
-  'grace_seconds',
-]
+const COMMON = ['resources', 'grace_seconds']
+
+/** What of a job's config is asked for, by kind; the rest of it is what the server made of that. */
+const FROM_CONFIG: Record<string, string[]> = {
+  train: ['recipe', 'parameters', 'dataset', 'model', ...COMMON],
+  script: ['entrypoint', 'arguments', 'requirements', 'env', 'model', ...COMMON],
+  evaluate: ['model', 'dataset', 'split', ...COMMON],
+}
 
 /** What to submit to have a job computed once more. */
 export function draftOf(job: Job): Draft {
   const config = job.config as Record<string, unknown>
   let draft: Draft = { kind: job.kind, name: job.name }
-  for (const key of FROM_CONFIG) {
+  for (const key of FROM_CONFIG[job.kind] ?? COMMON) {
     if (!isEmpty(config[key])) draft = put(draft, key, config[key])
   }
   if (isObject(config.code)) draft.code = config.code.digest
