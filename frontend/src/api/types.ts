@@ -19,3 +19,6 @@ export type ListedJob = Job & {
   time_left_seconds: number | null
   main_metric: { name: string; value: number | null; points: (number | null)[] } | null
 }
+
+export type Recipe = Schemas['Recipe']
+export type Resources = Schemas['Resources']
