@@ -7,8 +7,11 @@ JOB = "projects/<slug:slug>/jobs/<uuid:id>"
 urlpatterns = [
     path("recipes", RecipeViewSet.as_view({"get": "list"})),
     path("projects/<slug:slug>/jobs", JobViewSet.as_view({"get": "list", "post": "create"})),
+    path("projects/<slug:slug>/jobs/preview", JobViewSet.as_view({"post": "preview"})),
+    path("projects/<slug:slug>/jobs/stop", JobViewSet.as_view({"post": "stop_many"})),
     path(JOB, JobViewSet.as_view({"get": "retrieve"})),
     path(f"{JOB}/stop", JobViewSet.as_view({"post": "stop"})),
+    path(f"{JOB}/events", JobViewSet.as_view({"get": "events"})),
     path(f"{JOB}/runs", JobViewSet.as_view({"get": "runs"})),
     path(f"{JOB}/log", JobViewSet.as_view({"get": "log"})),
     path(f"{JOB}/log/raw", JobViewSet.as_view({"get": "raw_log"}, renderer_classes=AS_WRITTEN)),
