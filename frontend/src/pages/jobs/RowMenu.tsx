@@ -4,14 +4,14 @@ import { Link } from '@tanstack/react-router'
 import { Copy, EllipsisVertical, Square } from 'lucide-react'
 import { jobCan } from '@/api/can'
 import { stopJob } from '@/api/queries/jobs'
-import type { ListedJob, Project } from '@/api/types'
+import type { Job, Project } from '@/api/types'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { pb } from '@/util/path-builder'
 
 interface Props {
   project: Project
-  job: ListedJob
+  job: Job
 }
 
 /** What can be done with one job of the list. */

@@ -1,7 +1,7 @@
 import { Tooltip } from '@mantine/core'
 import { useMemo } from 'react'
 import { hasEnded } from '@/api/can'
-import type { ListedJob, Project } from '@/api/types'
+import type { Job, Project } from '@/api/types'
 import { StateBadge } from '@/components/StateBadge'
 import { useNow } from '@/hooks/use-now'
 import { useI18n } from '@/i18n'
@@ -13,7 +13,7 @@ import classes from './columns.module.css'
 import { RowMenu } from './RowMenu'
 
 /** What a list of jobs tells of each. */
-export function useColumns(project: Project): Column<ListedJob>[] {
+export function useColumns(project: Project): Column<Job>[] {
   const { t, format } = useI18n()
   return useMemo(
     () => [
@@ -111,7 +111,7 @@ export function useColumns(project: Project): Column<ListedJob>[] {
   )
 }
 
-function State({ job }: { job: ListedJob }) {
+function State({ job }: { job: Job }) {
   const { say } = useI18n()
   const why = job.waiting ?? job.reason
   const told = why && say(why)
@@ -125,7 +125,7 @@ function State({ job }: { job: ListedJob }) {
   )
 }
 
-function Progress({ job }: { job: ListedJob }) {
+function Progress({ job }: { job: Job }) {
   const { t, format } = useI18n()
   const { progress, time_left_seconds: left } = job
   if (progress === null || hasEnded(job)) return <span className={classes.none}>–</span>
@@ -147,7 +147,7 @@ function Progress({ job }: { job: ListedJob }) {
   )
 }
 
-function Metric({ job }: { job: ListedJob }) {
+function Metric({ job }: { job: Job }) {
   const { format } = useI18n()
   const metric = job.main_metric
   if (!metric) return <span className={classes.none}>–</span>
@@ -159,12 +159,12 @@ function Metric({ job }: { job: ListedJob }) {
           {metric.value === null ? '–' : format.value(metric.value)}
         </strong>
       </span>
-      <MiniCurve values={metric.points} />
+      <MiniCurve values={metric.spark} />
     </span>
   )
 }
 
-function Takes({ resources }: Pick<ListedJob, 'resources'>) {
+function Takes({ resources }: Pick<Job, 'resources'>) {
   const { t, format } = useI18n()
   const { device_count, cpu_millis, memory_bytes } = resources
   return (
@@ -182,7 +182,7 @@ function Takes({ resources }: Pick<ListedJob, 'resources'>) {
   )
 }
 
-function Ran({ job }: { job: ListedJob }) {
+function Ran({ job }: { job: Job }) {
   const { t, format } = useI18n()
   const now = useNow(!hasEnded(job))
   const time = format.duration(elapsed(job, now))
