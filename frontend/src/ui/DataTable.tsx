@@ -24,6 +24,7 @@ import { LEAST_FREE, useWidths } from './use-widths'
 
 export interface Column<Row> {
   id: string
+  /** Its name; empty for a column of buttons. */
   header: string
   cell: (row: Row) => ReactNode
   /** What it sorts by and what a CSV holds; without it the column does neither. */
@@ -348,19 +349,21 @@ function Head<Row>({ column, sort, onSort, width, onWidth }: HeadProps<Row>) {
       ) : (
         <span className={classes.head}>{header}</span>
       )}
-      {/* biome-ignore lint/a11y/useSemanticElements: it separates two columns and can be moved */}
-      <span
-        role="separator"
-        aria-orientation="vertical"
-        aria-label={t('table.width', { column: header })}
-        aria-valuenow={Math.round(width ?? LEAST_FREE)}
-        className={classes.handle}
-        // one stop per column: a head that sorts resizes with Shift and the arrows
-        tabIndex={onSort ? -1 : 0}
-        onKeyDown={resize}
-        onPointerDown={drag}
-        onDoubleClick={() => onWidth(id, null)}
-      />
+      {header && (
+        // biome-ignore lint/a11y/useSemanticElements: it separates two columns and can be moved
+        <span
+          role="separator"
+          aria-orientation="vertical"
+          aria-label={t('table.width', { column: header })}
+          aria-valuenow={Math.round(width ?? LEAST_FREE)}
+          className={classes.handle}
+          // one stop per column: a head that sorts resizes with Shift and the arrows
+          tabIndex={onSort ? -1 : 0}
+          onKeyDown={resize}
+          onPointerDown={drag}
+          onDoubleClick={() => onWidth(id, null)}
+        />
+      )}
     </th>
   )
 }
@@ -394,8 +397,13 @@ const MemoRow = memo(function TableRow(props: RowProps) {
           <Pick label={t('table.select_row', { name })} checked={chosen} />
         </td>
       )}
-      {columns.map(({ id, cell, align, wide }, at) => (
-        <td key={id} data-align={align} data-wide={wide || undefined}>
+      {columns.map(({ id, header, cell, align, wide }, at) => (
+        <td
+          key={id}
+          data-align={align}
+          data-wide={wide || undefined}
+          data-bare={header === '' || undefined}
+        >
           {at === 0 && link ? (
             <Link {...link(row)} className={classes.link} tabIndex={-1}>
               {cell(row)}

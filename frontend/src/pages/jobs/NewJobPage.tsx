@@ -19,7 +19,7 @@ import { type NewJobSearch, pb } from '@/util/path-builder'
 import { unique } from '@/util/unique'
 import classes from './NewJobPage.module.css'
 import { Data } from './new/Data'
-import { at, type Draft, draftOf, put } from './new/draft'
+import { at, type Draft, draftOf, missing, put } from './new/draft'
 import { Equivalents } from './new/Equivalents'
 import { Fit } from './new/Fit'
 import { type Form, FormContext } from './new/form'
@@ -94,9 +94,13 @@ function NewJob({ project, recipes, begin }: Props) {
   const navigate = useNavigate()
   const queryClient = useQueryClient()
   const [draft, setDraft] = useState(begin)
-  const [pressed, press] = useState(false)
   const [settled] = useDebouncedValue(draft, TYPED_MS)
-  const preview = useQuery(previewQuery(project.slug, settled))
+  const lacking = missing(settled)
+  const preview = useQuery({
+    ...previewQuery(project.slug, settled),
+    // what is plainly not finished need not be judged
+    enabled: lacking.length === 0,
+  })
   const recipe =
     draft.kind === 'train' ? recipes.find(({ name }) => name === draft.recipe) : undefined
   // sent again after a broken connection, it is one job all the same
@@ -108,7 +112,8 @@ function NewJob({ project, recipes, begin }: Props) {
       await navigate(pb.job(project.slug, job.id))
     },
   })
-  const refused = useRefused(draft, recipe, settled === draft ? preview.error : null, pressed)
+  const judged = settled === draft && lacking.length === 0 ? preview.error : null
+  const refused = useRefused(draft, recipe, judged, submit.error)
   const change = (next: Draft) => {
     if (submit.error) submit.reset()
     setDraft(next)
@@ -123,7 +128,7 @@ function NewJob({ project, recipes, begin }: Props) {
     wrong: (path) => refused.find(({ field }) => field === path)?.detail,
   }
   const mayNot = jobCan.submit(project)
-  const other = preview.error && !isAboutFields(preview.error) ? preview.error : null
+  const other = judged && !isAboutFields(judged) ? judged : null
   return (
     <FormContext value={form}>
       <form
@@ -146,10 +151,7 @@ function NewJob({ project, recipes, begin }: Props) {
               leftSection={<Play size={16} aria-hidden />}
               loading={submit.isPending}
               disabledReason={mayNot && t(mayNot)}
-              onClick={() => {
-                press(true)
-                submit.mutate()
-              }}
+              onClick={() => submit.mutate()}
             >
               {t('jobs.new_submit')}
             </ActionButton>
@@ -158,7 +160,8 @@ function NewJob({ project, recipes, begin }: Props) {
           </div>
           <Fit
             preview={preview.data}
-            refused={isAboutFields(preview.error)}
+            lacking={lacking}
+            refused={isAboutFields(judged)}
             stale={settled !== draft || preview.isFetching}
           />
           <Equivalents problems={refused} />
@@ -175,13 +178,13 @@ interface Refused {
 
 /**
  * What is wrong with the draft: a parameter as one types, the rest as soon as the server has seen it.
- * That something is missing is said once somebody has tried to submit, not to an empty form.
+ * That a field is empty is said once somebody has tried to submit, not to who has just added it.
  */
 function useRefused(
   draft: Draft,
   recipe: Recipe | undefined,
-  error: Error | null,
-  pressed: boolean,
+  judged: Error | null,
+  submitted: Error | null,
 ): Refused[] {
   const { say } = useI18n()
   return useMemo(() => {
@@ -190,17 +193,18 @@ function useRefused(
       const fault = refuse(parameter, at(draft, field) ?? parameter.default)
       return fault ? [{ field, detail: say(fault) }] : []
     })
-    const told = error instanceof ApiProblem ? error.fields : []
-    const rest = told.filter(
-      ({ field, code }) =>
-        !typed.some((one) => one.field === field) && (pressed || !MISSING.has(code)),
-    )
-    return [...typed, ...rest]
-  }, [draft, recipe, error, pressed, say])
+    const told = [
+      ...fieldsOf(judged).filter(({ code }) => !EMPTY.has(code)),
+      ...fieldsOf(submitted),
+    ]
+    const all = [...typed, ...told.map(({ field, detail }) => ({ field, detail }))]
+    return all.filter((one, at) => all.findIndex(({ field }) => field === one.field) === at)
+  }, [draft, recipe, judged, submitted, say])
 }
 
 /** Codes of fields that nobody has filled in yet. */
-const MISSING = new Set(['required', 'blank', 'null', 'empty'])
+const EMPTY = new Set(['required', 'blank', 'null', 'empty'])
 
-const isAboutFields = (error: Error | null) =>
-  error instanceof ApiProblem && error.fields.length > 0
+const fieldsOf = (error: Error | null) => (error instanceof ApiProblem ? error.fields : [])
+
+const isAboutFields = (error: Error | null) => fieldsOf(error).length > 0

@@ -41,7 +41,7 @@ export function useColumns(project: Project): Column<Job>[] {
       {
         id: 'progress',
         header: t('job.progress'),
-        width: 130,
+        width: 116,
         value: ({ progress }) => progress ?? null,
         cell: (job) => <Progress job={job} />,
         wide: true,
@@ -49,7 +49,7 @@ export function useColumns(project: Project): Column<Job>[] {
       {
         id: 'metric',
         header: t('jobs.metric'),
-        width: 170,
+        width: 156,
         value: ({ main_metric }) => main_metric?.value ?? null,
         cell: (job) => <Metric job={job} />,
         wide: true,
@@ -65,7 +65,7 @@ export function useColumns(project: Project): Column<Job>[] {
       {
         id: 'resources',
         header: t('jobs.resources'),
-        width: 110,
+        width: 112,
         value: ({ resources }) => resources.device_count,
         cell: ({ resources }) => <Takes resources={resources} />,
         wide: true,
@@ -81,7 +81,7 @@ export function useColumns(project: Project): Column<Job>[] {
       {
         id: 'created_at',
         header: t('fact.submitted'),
-        width: 112,
+        width: 108,
         sortable: true,
         value: ({ created_at }) => created_at,
         cell: ({ created_at }) => (
@@ -105,6 +105,7 @@ export function useColumns(project: Project): Column<Job>[] {
         header: '',
         width: 40,
         cell: (job) => <RowMenu project={project} job={job} />,
+        wide: true,
       },
     ],
     [t, format, project],
@@ -152,14 +153,16 @@ function Metric({ job }: { job: Job }) {
   const metric = job.main_metric
   if (!metric) return <span className={classes.none}>–</span>
   return (
-    <span className={classes.metric}>
+    <span className={classes.metric} data-curve={metric.spark.length > 1 || undefined}>
       <span className={classes.words}>
-        <span className={classes.why}>{metric.name}</span>
+        <span className={classes.why} title={metric.name} data-above>
+          {metric.name}
+        </span>
         <strong className="numbers">
           {metric.value === null ? '–' : format.value(metric.value)}
         </strong>
       </span>
-      <MiniCurve values={metric.spark} />
+      {metric.spark.length > 1 && <MiniCurve values={metric.spark} />}
     </span>
   )
 }

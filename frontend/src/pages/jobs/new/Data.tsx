@@ -4,7 +4,7 @@ import { useI18n } from '@/i18n'
 import classes from './Data.module.css'
 import { DatasetPicker } from './DatasetPicker'
 import { at, isObject, textAt } from './draft'
-import { useForm } from './form'
+import { ORDER, useForm } from './form'
 import { Section } from './Section'
 
 /** What it reads. */
@@ -24,6 +24,7 @@ export function Data() {
         <TextInput
           label={t('jobs.new_split')}
           description={t('jobs.new_split_help')}
+          inputWrapperOrder={ORDER}
           value={textAt(draft, 'split')}
           onChange={(event) => set('split', event.currentTarget.value || undefined)}
           error={wrong('split')}

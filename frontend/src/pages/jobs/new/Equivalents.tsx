@@ -25,7 +25,7 @@ export function Equivalents({ problems }: Props) {
   const { project, draft, replace } = useForm()
   const [typed, type] = useState<Typed | null>(null)
   const current = typed?.draft === draft ? typed : null
-  const text = current?.text ?? toYaml(draft)
+  const text = current?.text ?? toYaml(draft).trimEnd()
   const edit = (next: string) => {
     const read = fromYaml(next)
     const now = 'draft' in read ? read.draft : draft

@@ -2,7 +2,9 @@ import { Button, Skeleton } from '@mantine/core'
 import { CircleCheck, CircleDashed, CircleX } from 'lucide-react'
 import type { JobPreview, Resources } from '@/api/types'
 import { useI18n } from '@/i18n'
+import type { MessageKey } from '@/i18n/translate'
 import { Note } from '@/ui/Note'
+import type { Needed } from './draft'
 import classes from './Fit.module.css'
 import { useForm } from './form'
 import { Section } from './Section'
@@ -10,21 +12,41 @@ import { Section } from './Section'
 interface Props {
   /** The last one that could be made. */
   preview: JobPreview | undefined
+  /** What is needed and not chosen yet. */
+  lacking: Needed[]
   /** Something keeps the draft as it is from being judged. */
   refused: boolean
   /** It is of a draft from before. */
   stale: boolean
 }
 
+const NEEDED: Record<Needed, MessageKey> = {
+  recipe: 'jobs.new_recipe',
+  dataset: 'jobs.dataset',
+  code: 'jobs.new_code',
+  entrypoint: 'jobs.new_entrypoint',
+  model: 'jobs.new_model_version',
+}
+
 /** Where it would run now, node by node, and what would run at once if this does not. */
-export function Fit({ preview, refused, stale }: Props) {
-  const { t, say } = useI18n()
-  const fits = preview?.fits
+export function Fit({ preview, lacking, refused, stale }: Props) {
+  const { t, say, language } = useI18n()
+  const ready = lacking.length === 0 && !refused
+  const fits = ready ? preview?.fits : undefined
   return (
     <Section title={t('jobs.new_fit')}>
-      {refused && <p className={classes.quiet}>{t('jobs.new_fit_refused')}</p>}
-      {!fits && !refused && <Skeleton height={80} aria-label={t('loading')} />}
-      {fits && !refused && (
+      {lacking.length > 0 && (
+        <p className={classes.quiet}>
+          {t('jobs.new_missing', {
+            fields: lacking.map((field) => t(NEEDED[field])).join(language === 'en' ? ', ' : '、'),
+          })}
+        </p>
+      )}
+      {lacking.length === 0 && refused && (
+        <p className={classes.quiet}>{t('jobs.new_fit_refused')}</p>
+      )}
+      {ready && !fits && <Skeleton height={80} aria-label={t('loading')} />}
+      {fits && (
         <div className={classes.fit} aria-live="polite" data-stale={stale || undefined}>
           {fits.fits_now ? (
             <p className={classes.good}>
@@ -80,9 +102,16 @@ function Largest({ largest }: { largest: Resources }) {
       <span>
         {t('jobs.new_largest')} <strong>{words.filter(Boolean).join(' · ')}</strong>
       </span>
-      <Button size="compact-xs" variant="light" onClick={() => set('resources', { ...largest })}>
+      <Button size="compact-xs" variant="light" onClick={() => set('resources', said(largest))}>
         {t('jobs.new_take')}
       </Button>
     </div>
   )
 }
+
+/** Without what asks for nothing. */
+const said = ({ device_kind, device_memory_bytes, ...rest }: Resources) => ({
+  ...rest,
+  ...(device_kind && { device_kind }),
+  ...(device_memory_bytes && { device_memory_bytes }),
+})

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { modelChoicesQuery } from '@/api/queries/choices'
 import { useI18n } from '@/i18n'
 import { textAt } from './draft'
-import { useForm } from './form'
+import { ORDER, useForm } from './form'
 
 /** The model version that is measured. */
 export function ModelPicker() {
@@ -18,6 +18,7 @@ export function ModelPicker() {
     <Select
       label={t('jobs.new_model_version')}
       description={t('jobs.new_model_version_help')}
+      inputWrapperOrder={ORDER}
       placeholder={t(models?.length === 0 ? 'jobs.new_no_models' : 'jobs.new_choose')}
       searchable
       // an older version may be named in the address or in the YAML

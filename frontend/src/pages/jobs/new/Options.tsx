@@ -4,7 +4,7 @@ import type { JobPreview } from '@/api/types'
 import { useI18n } from '@/i18n'
 import { NumberField } from '@/ui/NumberField'
 import { at, isObject, textAt } from './draft'
-import { useForm } from './form'
+import { ORDER, useForm } from './form'
 import classes from './Parameters.module.css'
 import { Section } from './Section'
 
@@ -35,6 +35,7 @@ export function Options({ told }: Props) {
         <TextInput
           label={t('jobs.name')}
           description={t('jobs.new_name_help')}
+          inputWrapperOrder={ORDER}
           maxLength={200}
           placeholder={told?.name}
           {...text('name')}
@@ -43,6 +44,7 @@ export function Options({ told }: Props) {
           <TextInput
             label={t('fact.model')}
             description={t('jobs.new_model_help')}
+            inputWrapperOrder={ORDER}
             maxLength={100}
             placeholder={typeof told?.config.model === 'string' ? told.config.model : undefined}
             {...text('model')}
@@ -53,16 +55,19 @@ export function Options({ told }: Props) {
         <NumberField
           label={t('jobs.new_retries')}
           description={t('jobs.new_retries_help')}
+          inputWrapperOrder={ORDER}
           {...number('max_retries', 0)}
         />
         <NumberField
           label={t('jobs.new_grace')}
           description={t('jobs.new_grace_help')}
+          inputWrapperOrder={ORDER}
           {...number('grace_seconds', 10)}
         />
         <NumberField
           label={t('jobs.new_priority')}
           description={t('jobs.new_priority_help')}
+          inputWrapperOrder={ORDER}
           {...number('priority', 0)}
         />
       </div>
@@ -125,6 +130,7 @@ function Lines({ label, description, value, onChange, error }: LinesProps) {
     <Textarea
       label={label}
       description={description}
+      inputWrapperOrder={ORDER}
       error={error}
       autosize
       minRows={2}

@@ -2,7 +2,7 @@ import { Select, Switch } from '@mantine/core'
 import { useI18n } from '@/i18n'
 import { NumberField } from '@/ui/NumberField'
 import { at } from './draft'
-import { useForm } from './form'
+import { ORDER, useForm } from './form'
 import classes from './Parameters.module.css'
 import type { Parameter } from './parameters'
 import { Section } from './Section'
@@ -71,14 +71,6 @@ function Field({ parameter }: { parameter: Parameter }) {
     />
   )
 }
-
-/** The field first, so that those side by side are level; then what it means. */
-const ORDER: ('label' | 'input' | 'description' | 'error')[] = [
-  'label',
-  'input',
-  'error',
-  'description',
-]
 
 function bounds({ minimum, maximum }: Parameter): string {
   const short = (value: number) => (Math.abs(value) >= 1e6 ? value.toExponential(0) : String(value))

@@ -109,6 +109,18 @@ export function lineOf(text: string, field: string): number {
   return 1
 }
 
+/** What a kind of job cannot be without. */
+const NEEDED: Record<string, Needed[]> = {
+  train: ['recipe', 'dataset'],
+  script: ['code', 'entrypoint'],
+  evaluate: ['model', 'dataset'],
+}
+export type Needed = 'recipe' | 'dataset' | 'code' | 'entrypoint' | 'model'
+
+/** What of that nobody has chosen yet. */
+export const missing = (draft: Draft): Needed[] =>
+  (NEEDED[textAt(draft, 'kind')] ?? []).filter((field) => isEmpty(draft[field]))
+
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /** What to paste into a terminal that the command is installed on. */

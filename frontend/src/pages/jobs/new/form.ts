@@ -23,3 +23,11 @@ export function useForm(): Form {
   if (!form) throw new Error('useForm needs a FormContext above it')
   return form
 }
+
+/** The field right below its name, so that those side by side are level; then what it means. */
+export const ORDER: ('label' | 'input' | 'description' | 'error')[] = [
+  'label',
+  'input',
+  'error',
+  'description',
+]
