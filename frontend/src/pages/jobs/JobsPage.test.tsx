@@ -74,7 +74,7 @@ describe('JobsPage', () => {
 
     const views = screen.getByRole('navigation', { name: 'Views' })
     const saved = await within(views).findByRole('link', { name: 'Broken nets' })
-    expect(saved.getAttribute('aria-current')).toBe('true')
+    expect(saved.getAttribute('aria-current')).toBe('page')
     await userEvent.click(within(views).getByRole('link', { name: 'Failed today' }))
     await expect
       .poll(() => router.state.location.search)
