@@ -36,9 +36,8 @@ describe('a draft and its YAML', () => {
     expect(fromYaml(text)).toMatchObject({ line })
   })
 
-  it('are a mapping or nothing', () => {
-    expect(fromYaml('- a\n- b')).toEqual({ line: 1, message: null })
-    expect(fromYaml('')).toEqual({ draft: {} })
+  it.each(['- a\n- b', 'train', ''])('are a mapping, which %j is not', (text) => {
+    expect(fromYaml(text)).toEqual({ line: 1, message: null })
   })
 })
 

@@ -85,7 +85,6 @@ export function fromYaml(text: string): Read {
     const line = text.slice(0, error.pos[0]).split('\n').length
     return { line, message: error.message }
   }
-  if (document.contents === null) return { draft: {} }
   if (!isMap(document.contents)) return { line: 1, message: null }
   // `maxAliasCount` keeps a few lines from becoming a billion
   const draft: unknown = document.toJS({ maxAliasCount: 50 })
