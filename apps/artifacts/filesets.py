@@ -55,6 +55,17 @@ def checked(project: Project, files: Sequence[FileRef]) -> list[FileRef]:
     return sorted(composed, key=lambda file: file.path)
 
 
+def changes(before: Iterable[FileRef], after: Iterable[FileRef]) -> dict[str, int]:
+    """How many files were added, removed and changed from one set to another."""
+    old = {file.path: file.digest for file in before}
+    new = {file.path: file.digest for file in after}
+    return {
+        "added": len(new.keys() - old.keys()),
+        "removed": len(old.keys() - new.keys()),
+        "changed": sum(old[path] != new[path] for path in old.keys() & new.keys()),
+    }
+
+
 def rows(files: Iterable[FileRef]) -> list[dict[str, Any]]:
     """What a JSON column keeps of files."""
     return [{"path": file.path, "digest": file.digest, "size": file.size} for file in files]

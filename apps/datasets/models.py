@@ -30,6 +30,8 @@ class DatasetVersion(BaseModel):
     manifest_sha256 = models.CharField(max_length=64)  # of the canonical JSON of `files`
     size = models.BigIntegerField()
     file_count = models.PositiveIntegerField()
+    # against the parent: how many files were added, removed and changed; null without a parent
+    changes = models.JSONField(null=True)
     created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
 
     state = models.CharField(

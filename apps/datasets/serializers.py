@@ -24,6 +24,14 @@ class ImportReasonSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class ChangesSerializer(serializers.Serializer[Any]):
+    """Files against the version before."""
+
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+
+
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
     class Meta:
         model = DatasetVersion
@@ -36,6 +44,7 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
             "size",
             "file_count",
             "manifest_sha256",
+            "changes",
             "profile",
             "thumbnails",
             "created_at",
@@ -44,6 +53,7 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
         ]
         read_only_fields = fields
 
+    changes = ChangesSerializer(read_only=True, allow_null=True)
     reason = serializers.SerializerMethodField()
     profile = serializers.SerializerMethodField()
     thumbnails = serializers.SerializerMethodField()

@@ -42,7 +42,7 @@ def publish_version(
     checked = filesets.checked(project, files)
     digest = filesets.manifest_sha256(checked)
     dataset = _dataset(project, dataset_name, description, actor=actor)
-    newest = dataset.versions.defer("files").order_by("-number").first()
+    newest = dataset.versions.order_by("-number").first()
     if newest and newest.manifest_sha256 == digest and newest.state != VersionState.FAILED:
         return newest
     version = DatasetVersion.objects.create(
@@ -53,6 +53,7 @@ def publish_version(
         manifest_sha256=digest,
         size=sum(file.size for file in checked),
         file_count=len(checked),
+        changes=filesets.changes(filesets.refs(newest.files), checked) if newest else None,
         created_by=user,
     )
     audit.record(

@@ -24,6 +24,7 @@ from apps.common.api import IdempotentCreateMixin
 from apps.jobs import selectors, services
 from apps.jobs.models import Job, JobKind, Run
 from apps.jobs.serializers import (
+    EvaluateJobSerializer,
     JobFilterSerializer,
     JobSerializer,
     KindSerializer,
@@ -52,6 +53,7 @@ from apps.projects.permissions import (
 SUBMITS: dict[str, type[serializers.Serializer[Any]]] = {
     JobKind.TRAIN.value: TrainJobSerializer,
     JobKind.SCRIPT.value: ScriptJobSerializer,
+    JobKind.EVALUATE.value: EvaluateJobSerializer,
 }
 
 
@@ -102,7 +104,7 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
         responses={201: JobSerializer},
     )
     def create(self, request: Request, slug: str) -> Response:
-        """Submit a job: a recipe's training, or a script."""
+        """Submit a job: a recipe's training, a script, or an evaluation."""
         kind = KindSerializer(data=request.data)
         kind.is_valid(raise_exception=True)
         wanted = SUBMITS[kind.validated_data["kind"]](data=request.data)

@@ -4,12 +4,15 @@ from django.db.models import Q
 from agents.protocol.workloads import Cause
 from apps.artifacts import paths
 from apps.common.models import BaseModel
+from apps.datasets.models import DatasetVersion
+from apps.registry.models import ModelVersion
 
 
 class JobKind(models.TextChoices):
     IMPORT = "import"
     TRAIN = "train"  # with a recipe
     SCRIPT = "script"
+    EVALUATE = "evaluate"  # a model version on a dataset version
 
 
 class JobState(models.TextChoices):
@@ -104,9 +107,28 @@ class RunInput(BaseModel):
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="inputs")
     name = models.CharField(max_length=64)
+    # one of the two
     dataset_version = models.ForeignKey(
-        "datasets.DatasetVersion", models.PROTECT, related_name="used_by"
+        "datasets.DatasetVersion", models.PROTECT, null=True, related_name="used_by"
     )
+    model_version = models.ForeignKey(
+        "registry.ModelVersion", models.PROTECT, null=True, related_name="used_by"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="run_input_one_source",
+                condition=Q(dataset_version__isnull=False) ^ Q(model_version__isnull=False),
+            )
+        ]
+
+    @property
+    def source(self) -> DatasetVersion | ModelVersion:
+        """What was read."""
+        source = self.dataset_version or self.model_version
+        assert source is not None  # held by the constraint
+        return source
 
 
 class RunOutput(BaseModel):

@@ -31,9 +31,11 @@ from apps.artifacts.models import Artifact
 from apps.common.actors import SYSTEM
 from apps.common.errors import DomainError
 from apps.datasets import services as datasets
+from apps.jobs import specs
 from apps.jobs.models import Job, JobKind, Run, RunOutput
 from apps.projects.models import Project
 from apps.registry import services as registry
+from apps.registry.models import ModelVersion
 
 T = TypeVar("T")
 
@@ -73,6 +75,8 @@ def interpret(*, job: Job, run: Run, files: dict[str, FileRef], at: datetime) ->
     """Make of the files what their names promise; raises ``Unusable``."""
     if job.kind == JobKind.IMPORT:
         _complete_import(job, files, at=at)
+    elif job.kind == JobKind.EVALUATE:
+        _evaluate(run, files, at=at)
     elif SIGNATURE_FILE in files:
         _register(job, run, files, at=at)
     elif job.kind == JobKind.TRAIN:
@@ -108,17 +112,38 @@ def _register(job: Job, run: Run, files: dict[str, FileRef], *, at: datetime) ->
             at=at,
         )
     RunOutput.objects.filter(run=run).update(model_version=version)
-    measured_on = run.inputs.order_by("id").first()
-    if EVALUATION_FILE in files and measured_on is not None:
-        evaluation = _read(files, EVALUATION_FILE, decode_evaluation)
-        with _taken(EVALUATION_FILE):
-            registry.record_evaluation(
-                version=version,
-                run_id=run.id,
-                dataset_version_id=measured_on.dataset_version_id,
-                result=evaluation,
-                at=at,
-            )
+    if EVALUATION_FILE in files:
+        _record(version, run, files, at=at)
+
+
+def _evaluate(run: Run, files: dict[str, FileRef], *, at: datetime) -> None:
+    read = run.inputs.filter(model_version__isnull=False)
+    version = ModelVersion.objects.select_related("model__project").get(used_by__in=read)
+    _record(version, run, files, at=at)
+
+
+def _record(version: ModelVersion, run: Run, files: dict[str, FileRef], *, at: datetime) -> None:
+    """Keep what a run has measured on the first dataset that it read; nothing if it read none."""
+    read = run.inputs.filter(dataset_version__isnull=False).select_related(
+        "dataset_version__dataset"
+    )
+    measured_on = read.order_by("id").first()
+    if measured_on is None or measured_on.dataset_version is None:
+        return
+    evaluation = _read(files, EVALUATION_FILE, decode_evaluation)
+    pictures = {paths.composed(example.path) for example in evaluation.examples}
+    if missing := sorted(pictures - files.keys()):
+        raise Unusable(_missing(missing[0]), Cause.ENVIRONMENT)
+    with _taken(EVALUATION_FILE):
+        registry.record_evaluation(
+            version=version,
+            run_id=run.id,
+            dataset_version_id=measured_on.dataset_version.id,
+            dataset=specs.dataset_ref(measured_on.dataset_version),
+            result=evaluation,
+            pictures=[files[path] for path in sorted(pictures)],
+            at=at,
+        )
 
 
 def _read(files: dict[str, FileRef], path: str, decode: Callable[[bytes], T]) -> T:

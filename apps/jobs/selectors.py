@@ -43,7 +43,9 @@ class RunView:
 @dataclass(frozen=True)
 class InputView:
     name: str
-    dataset: str
+    kind: str  # "dataset" | "model"
+    dataset: str | None  # one of the two names
+    model: str | None
     number: int
     version: UUID
 
@@ -104,8 +106,13 @@ def views(jobs: Sequence[Job]) -> list[JobView]:
             Prefetch(
                 "inputs",
                 RunInput.objects.order_by("name")
-                .select_related("dataset_version__dataset")
-                .defer("dataset_version__files", "dataset_version__profile"),
+                .select_related("dataset_version__dataset", "model_version__model")
+                .defer(
+                    "dataset_version__files",
+                    "dataset_version__profile",
+                    "model_version__files",
+                    "model_version__signature",
+                ),
             )
         )
     }
@@ -146,10 +153,12 @@ def outputs_of(run: Run) -> QuerySet[RunOutput]:
     return RunOutput.objects.filter(run=run).select_related("artifact").order_by("path")
 
 
-def inputs_of(run: Run) -> list[tuple[str, DatasetVersion]]:
+def inputs_of(run: Run) -> list[tuple[str, DatasetVersion | ModelVersion]]:
     """What a run reads, by name."""
-    rows = RunInput.objects.filter(run=run).select_related("dataset_version__dataset")
-    return [(row.name, row.dataset_version) for row in rows.order_by("id")]
+    rows = RunInput.objects.filter(run=run).select_related(
+        "dataset_version__dataset", "model_version__model"
+    )
+    return [(row.name, row.source) for row in rows.order_by("id")]
 
 
 def unsettled() -> QuerySet[Run]:
@@ -179,16 +188,21 @@ def _view(
         reason=reason,
         waiting=_waiting(run, gangs) if run and not job.is_over else None,
         run=_run_view(run, gangs) if run else None,
-        inputs=[
-            InputView(
-                name=item.name,
-                dataset=item.dataset_version.dataset.name,
-                number=item.dataset_version.number,
-                version=item.dataset_version_id,
-            )
-            for item in (run.inputs.all() if run else [])
-        ],
+        inputs=[_input_view(item) for item in (run.inputs.all() if run else [])],
         model_version=made.get(run.id) if run else None,
+    )
+
+
+def _input_view(item: RunInput) -> InputView:
+    source = item.source
+    of_model = isinstance(source, ModelVersion)
+    return InputView(
+        name=item.name,
+        kind="model" if of_model else "dataset",
+        dataset=source.dataset.name if isinstance(source, DatasetVersion) else None,
+        model=source.model.name if isinstance(source, ModelVersion) else None,
+        number=source.number,
+        version=source.id,
     )
 
 

@@ -8,6 +8,7 @@ from apps.common.serializers import StrictSerializer
 from apps.jobs.models import JobKind, JobState, RunState
 
 MAX_BYTES = 2**50
+SUBMITTED = [JobKind.TRAIN.value, JobKind.SCRIPT.value, JobKind.EVALUATE.value]
 LARGEST = 2**31 - 1  # of what Postgres keeps in an integer
 
 
@@ -85,6 +86,24 @@ class ScriptJobSerializer(SubmitSerializer):
     inputs = WantedInputSerializer(many=True, required=False)
 
 
+class EvaluateJobSerializer(SubmitSerializer):
+    """Measure a model version on a dataset."""
+
+    kind = serializers.ChoiceField(choices=[JobKind.EVALUATE.value])
+    model = serializers.CharField(
+        max_length=200, help_text="A model's `name`, `name@version`, or a version's id."
+    )
+    dataset = serializers.CharField(
+        max_length=200, help_text="A dataset's `name`, `name@version`, or a version's id."
+    )
+    split = serializers.CharField(
+        max_length=64,
+        default="",
+        allow_blank=True,
+        help_text="The data's test split if it has one, else all of it.",
+    )
+
+
 class JobFilterSerializer(serializers.Serializer[Any]):
     """Which jobs to list."""
 
@@ -121,7 +140,7 @@ class MetricsWindowSerializer(WindowSerializer):
 
 
 class KindSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=[JobKind.TRAIN.value, JobKind.SCRIPT.value])
+    kind = serializers.ChoiceField(choices=SUBMITTED)
 
 
 # --- what people see -----------------------------------------------------------------------------
@@ -164,7 +183,9 @@ class RunSerializer(serializers.Serializer[Any]):
 
 class JobInputSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    dataset = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["dataset", "model"])
+    dataset = serializers.CharField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
     number = serializers.IntegerField()
     version = serializers.UUIDField()
 

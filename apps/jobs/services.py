@@ -5,7 +5,7 @@ repeated: what was done in one transaction is found done in the next.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from apps.jobs import results, selectors, specs
 from apps.jobs.events import JobMoved
 from apps.jobs.models import Job, JobKind, JobState, Run, RunInput, RunState
 from apps.projects.models import Project
+from apps.registry.models import ModelVersion
 from apps.workloads import selectors as gangs
 from apps.workloads import services as workloads
 from apps.workloads.models import Gang
@@ -237,14 +238,20 @@ def _try_again(job: Job, run: Run, *, at: datetime) -> None:
 
 def _start_run(
     job: Job,
-    inputs: Sequence[tuple[str, DatasetVersion]],
+    inputs: specs.Sources,
     *,
     at: datetime,
     number: int = 1,
 ) -> Run:
     run = Run.objects.create(job=job, number=number)
     RunInput.objects.bulk_create(
-        RunInput(run=run, name=name, dataset_version=version) for name, version in inputs
+        RunInput(
+            run=run,
+            name=name,
+            dataset_version=source if isinstance(source, DatasetVersion) else None,
+            model_version=source if isinstance(source, ModelVersion) else None,
+        )
+        for name, source in inputs
     )
     gang = workloads.request_gang(
         project=job.project,

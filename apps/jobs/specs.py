@@ -14,6 +14,9 @@ from typing import Any
 from agents.protocol.base import Resources
 from agents.protocol.recipes import Manifest, Parameter, read_manifest
 from agents.protocol.specs import (
+    DATA_INPUT,
+    MODEL_INPUT,
+    EvaluateSpec,
     FileRef,
     ImportSpec,
     Input,
@@ -29,6 +32,8 @@ from apps.datasets import selectors as datasets
 from apps.datasets.models import DatasetVersion, VersionState
 from apps.jobs.models import Job, JobKind
 from apps.projects.models import Project
+from apps.registry import selectors as registry
+from apps.registry.models import ModelVersion
 
 GIB = 1024**3
 DEFAULTS = {
@@ -45,12 +50,16 @@ _OURS = frozenset({"CUDA_VISIBLE_DEVICES", "RANK", "WORLD_SIZE", "MASTER_ADDR", 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][^\x00-\x1f]*")
 
 
+Source = DatasetVersion | ModelVersion  # immutable files that a run reads
+Sources = Sequence[tuple[str, Source]]  # by the name of the input
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A submission that can be taken."""
 
     config: dict[str, Any]
-    inputs: list[tuple[str, DatasetVersion]]
+    inputs: Sources
     name: str  # if the submitter gives none
 
 
@@ -86,11 +95,13 @@ def read_config(project: Project, kind: JobKind, given: Mapping[str, Any]) -> Pr
             return reader.finish(_read_train(reader, given))
         case JobKind.SCRIPT:
             return reader.finish(_read_script(reader, given))
+        case JobKind.EVALUATE:
+            return reader.finish(_read_evaluate(reader, given))
         case JobKind.IMPORT:
             return reader.finish(_read_import(reader, given))
 
 
-def workload_spec(job: Job, inputs: Sequence[tuple[str, DatasetVersion]]) -> WorkloadSpec:
+def workload_spec(job: Job, inputs: Sources) -> WorkloadSpec:
     """What the node gets, the same for every run of the job."""
     return WorkloadSpec(
         name=job.name,
@@ -99,14 +110,24 @@ def workload_spec(job: Job, inputs: Sequence[tuple[str, DatasetVersion]]) -> Wor
         inputs=[
             Input(
                 name=name,
-                files=datasets.files_of(version),
+                files=_files(source),
                 # an import looks at the archive itself, before anybody trusts its contents
-                unpack=job.kind != JobKind.IMPORT and bool((version.profile or {}).get("unpack")),
+                unpack=job.kind != JobKind.IMPORT and _is_archive(source),
             )
-            for name, version in inputs
+            for name, source in inputs
         ],
         grace_seconds=job.config.get("grace_seconds", GRACE_SECONDS),
     )
+
+
+def _files(source: Source) -> list[FileRef]:
+    if isinstance(source, ModelVersion):
+        return registry.files_of(source)
+    return datasets.files_of(source)
+
+
+def _is_archive(source: Source) -> bool:
+    return isinstance(source, DatasetVersion) and bool((source.profile or {}).get("unpack"))
 
 
 def resources_of(job: Job) -> Resources:
@@ -122,13 +143,8 @@ def _read_train(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
     parameters: dict[str, Any] = {}
     if manifest:
         parameters = _parameters(reader, manifest, given.get("parameters") or {})
-        if version and version.kind not in manifest.accepts:
-            reader.refuse(
-                "dataset",
-                "dataset_kind_not_accepted",
-                kind=version.kind,
-                accepts=", ".join(manifest.accepts),
-            )
+        if version:
+            _check_kind(reader, version, manifest)
     if manifest is None or version is None:
         return None
     default_model = f"{version.dataset.name}-{manifest.name}"[:100]
@@ -137,14 +153,14 @@ def _read_train(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
             "recipe": manifest.name,
             "recipe_version": manifest.version,
             "parameters": parameters,
-            "dataset": _ref(version),
+            "dataset": dataset_ref(version),
             "version": str(version.id),
             "model": _model(reader, given.get("model") or default_model),
             "resources": _resources(manifest.resources, given),
             "grace_seconds": given.get("grace_seconds", GRACE_SECONDS),
         },
         inputs=[(version.dataset.name, version)],
-        name=f"{manifest.name} {_ref(version)}",
+        name=f"{manifest.name} {dataset_ref(version)}",
     )
 
 
@@ -174,7 +190,7 @@ def _read_script(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
             "requirements": list(given.get("requirements") or []),
             "env": dict(given.get("env") or {}),
             "inputs": [
-                {"name": name, "dataset": _ref(version), "version": str(version.id)}
+                {"name": name, "dataset": dataset_ref(version), "version": str(version.id)}
                 for name, version in inputs
             ],
             "model": _model(reader, given.get("model") or default_model),
@@ -186,16 +202,43 @@ def _read_script(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
     )
 
 
+def _read_evaluate(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
+    model = _model_version(reader, "model", given["model"])
+    data = _dataset(reader, "dataset", given["dataset"])
+    manifest = _manifest_of(reader, model) if model else None
+    split = given.get("split") or ""
+    if data:
+        _check_split(reader, data, split)
+        if manifest:
+            _check_kind(reader, data, manifest)
+    if model is None or data is None or manifest is None:
+        return None
+    return Prepared(
+        config={
+            "model": model_ref(model),
+            "model_version": str(model.id),
+            "dataset": dataset_ref(data),
+            "version": str(data.id),
+            "split": split,
+            "recipe": manifest.name,
+            "resources": _resources(manifest.resources, given),
+            "grace_seconds": given.get("grace_seconds", GRACE_SECONDS),
+        },
+        inputs=[(MODEL_INPUT, model), (DATA_INPUT, data)],
+        name=f"evaluate {model_ref(model)} on {dataset_ref(data)}",
+    )
+
+
 def _read_import(reader: _Reader, given: Mapping[str, Any]) -> Prepared:
     version = datasets.version_by_id(given["version"])
     return Prepared(
         config={
-            "dataset": _ref(version),
+            "dataset": dataset_ref(version),
             "version": str(version.id),
             "resources": _resources(DEFAULTS[JobKind.IMPORT], given),
         },
         inputs=[(IMPORT_INPUT, version)],
-        name=f"import {_ref(version)}",
+        name=f"import {dataset_ref(version)}",
     )
 
 
@@ -212,6 +255,8 @@ def _payload(job: Job) -> Payload:
                 requirements=config["requirements"],
                 env=config["env"],
             )
+        case JobKind.EVALUATE:
+            return EvaluateSpec(split=config["split"])
         case JobKind.IMPORT:
             return ImportSpec()
 
@@ -225,6 +270,44 @@ def _manifest(reader: _Reader, name: str) -> Manifest | None:
     except KeyError:
         reader.refuse("recipe", "recipe_unknown", recipe=name)
         return None
+
+
+def _model_version(reader: _Reader, field: str, ref: str) -> ModelVersion | None:
+    with reader.reading(field):
+        return registry.version(reader.project, ref)
+    return None
+
+
+def _manifest_of(reader: _Reader, model: ModelVersion) -> Manifest | None:
+    """The recipe that can load a version; only one that its signature names can."""
+    recipe = model.signature.get("recipe") or ""
+    try:
+        return read_manifest(recipe)
+    except KeyError:
+        reader.refuse("model", "version_not_evaluable", model=model_ref(model), recipe=recipe)
+        return None
+
+
+def _check_kind(reader: _Reader, version: DatasetVersion, manifest: Manifest) -> None:
+    if version.kind not in manifest.accepts:
+        reader.refuse(
+            "dataset",
+            "dataset_kind_not_accepted",
+            kind=version.kind,
+            accepts=", ".join(manifest.accepts),
+        )
+
+
+def _check_split(reader: _Reader, version: DatasetVersion, split: str) -> None:
+    splits = (version.profile or {}).get("splits") or {}
+    if split and split not in splits:
+        reader.refuse(
+            "split",
+            "split_unknown",
+            split=split,
+            dataset=dataset_ref(version),
+            splits=", ".join(splits),
+        )
 
 
 def _parameters(reader: _Reader, manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,7 +339,7 @@ def _dataset(reader: _Reader, field: str, ref: str) -> DatasetVersion | None:
         version = datasets.version(reader.project, ref)
         if version.state == VersionState.READY:
             return version
-        reader.refuse(field, f"dataset_{version.state}", dataset=_ref(version))
+        reader.refuse(field, f"dataset_{version.state}", dataset=dataset_ref(version))
     return None
 
 
@@ -327,5 +410,9 @@ def _resources(default: Resources, given: Mapping[str, Any]) -> dict[str, Any]:
     return wanted | dict(given.get("resources") or {})
 
 
-def _ref(version: DatasetVersion) -> str:
+def model_ref(version: ModelVersion) -> str:
+    return f"{version.model.name}@{version.number}"
+
+
+def dataset_ref(version: DatasetVersion) -> str:
     return f"{version.dataset.name}@{version.number}"

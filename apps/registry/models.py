@@ -6,6 +6,7 @@ from apps.common.models import BaseModel
 class Model(BaseModel):
     project = models.ForeignKey("projects.Project", models.PROTECT, related_name="models")
     name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
 
     class Meta:
         constraints = [
@@ -38,7 +39,9 @@ class Evaluation(BaseModel):
     split = models.CharField(max_length=64)
     samples = models.PositiveIntegerField()
     metrics = models.JSONField()
-    detail = models.JSONField(default=dict)  # per class, confusion, labels
+    dataset = models.CharField(max_length=120, blank=True)  # name@number, for people
+    detail = models.JSONField(default=dict)  # per class, confusion, labels, examples
+    pictures = models.JSONField(default=list)  # of FileRef: what the examples' paths name
 
     class Meta:
         constraints = [

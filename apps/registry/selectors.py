@@ -14,6 +14,10 @@ class ModelUnknown(NotFound):
     """No model of the project is called that."""
 
 
+class ModelVersionUnknown(NotFound):
+    """The model has no version of that number."""
+
+
 def models_in(project: Project) -> QuerySet[Model]:
     """The project's models, each with its newest version as the one item of ``newest``."""
     newest = _versions().order_by("model_id", "-number").distinct("model_id")
@@ -30,6 +34,32 @@ def model(project: Project, ref: str) -> Model:
         if found := models_in(project).filter(wanted).first():
             return found
     raise ModelUnknown(model=ref)
+
+
+def numbered(project: Project, ref: str, number: int) -> ModelVersion:
+    """One version of a model that is named or identified."""
+    model_ = model(project, ref)
+    found = _versions().filter(model=model_, number=number).first()
+    if found is None:
+        raise ModelVersionUnknown(model=model_.name, number=number)
+    return found
+
+
+def version(project: Project, ref: str) -> ModelVersion:
+    """A version by identifier, by ``name@3``, or by ``name`` alone for the newest."""
+    if identifier := uuid_of(ref):
+        if found := _versions().filter(model__project=project, id=identifier).first():
+            return found
+        raise ModelUnknown(model=ref)
+    name, at, number = ref.partition("@")
+    if at:
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise ModelVersionUnknown(model=name, number=number)
+        return numbered(project, name, int(number))
+    newest = _versions().filter(model=model(project, name)).order_by("-number").first()
+    if newest is None:
+        raise ModelUnknown(model=name)
+    return newest
 
 
 def versions_of(model: Model) -> QuerySet[ModelVersion]:

@@ -87,10 +87,19 @@ def record_evaluation(
     dataset_version_id: UUID,
     result: EvaluationResult,
     at: datetime,
+    dataset: str = "",
+    pictures: Sequence[FileRef] = (),
     actor: Actor = SYSTEM,
 ) -> Evaluation:
-    """Keep what was measured on one split of held-out data; a run's repeat changes nothing."""
+    """Keep what was measured on one split of held-out data; a run's repeat changes nothing.
+
+    ``pictures`` are what the examples name by path; the project must hold their bytes.
+    """
+    project = version.model.project
+    kept = filesets.checked(project, list(pictures)) if pictures else []
     measured = {
+        "dataset": dataset,
+        "pictures": filesets.rows(kept),
         "samples": result.samples,
         "metrics": storable(result.metrics),
         "detail": storable(
@@ -98,6 +107,15 @@ def record_evaluation(
                 "per_class": result.per_class,
                 "confusion": result.confusion,
                 "labels": result.labels,
+                "examples": [
+                    {
+                        "path": paths.composed(example.path),
+                        "truth": example.truth,
+                        "predicted": example.predicted,
+                        "score": example.score,
+                    }
+                    for example in result.examples
+                ],
             }
         ),
     }
@@ -110,7 +128,14 @@ def record_evaluation(
     )
     if created:
         audit.record(
-            actor, "model.evaluate", evaluation, project=version.model.project, split=result.split
+            actor,
+            "model.evaluate",
+            evaluation,
+            project=project,
+            model=version.model.name,
+            number=version.number,
+            dataset=dataset,
+            split=result.split,
         )
     return evaluation
 

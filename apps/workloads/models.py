@@ -110,6 +110,23 @@ class Workload(BaseModel):
         ]
 
 
+class WorkloadEvent(models.Model):
+    """What became of a workload, in the order in which it was written down.
+
+    A move to another state, or, while it waits, another reason to. Bounded for each workload.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    workload = models.ForeignKey(Workload, models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    state = models.CharField(max_length=16, choices=STATES)
+    node = models.ForeignKey("fleet.Node", models.PROTECT, null=True, related_name="+")
+    reason = models.JSONField(null=True)  # Reason
+
+    class Meta:
+        indexes = [models.Index(fields=["workload", "id"], name="workload_event_told")]
+
+
 class Lease(BaseModel):
     """A device given to one workload for a while."""
 

@@ -13,7 +13,7 @@ from agents.runners.importing.layout import Layout, count
 
 Image.MAX_IMAGE_PIXELS = 100_000_000
 THUMBNAIL_PIXELS = 96
-THUMBNAILS_PER_CLASS = 12
+THUMBNAILS_PER_CLASS = 24
 REPORT_EVERY = 500
 
 

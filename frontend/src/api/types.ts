@@ -11,3 +11,14 @@ export type Run = Schemas['Run']
 export type NodeSeries = Schemas['NodeSeries']
 export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']
+
+/** A job as a list shows it: with how far it is, and the one number that it is about. */
+export type ListedJob = Job & {
+  /** Between 0 and 1, if it says so. */
+  progress: number | null
+  time_left_seconds: number | null
+  main_metric: { name: string; value: number | null; points: (number | null)[] } | null
+}
+
+export type Recipe = Schemas['Recipe']
+export type Resources = Schemas['Resources']

@@ -1,5 +1,5 @@
 /** What a person chose on this browser. Storage may be refused; then choices last for the tab. */
-type Name = 'language' | 'color-scheme' | 'project'
+type Name = 'language' | 'color-scheme' | 'project' | `table.${string}` | `views.${string}`
 
 export function remembered(name: Name): string | null {
   try {

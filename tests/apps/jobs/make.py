@@ -18,7 +18,16 @@ from tests.apps.jobs.agent import store_bytes
 from tests.apps.workloads.make import NOON
 from tests.make import project
 
-__all__ = ["artifact", "project", "published", "ready", "script", "train", "upload"]
+__all__ = [
+    "artifact",
+    "evaluate",
+    "project",
+    "published",
+    "ready",
+    "script",
+    "train",
+    "upload",
+]
 
 
 def upload(owner: Project, body: bytes, *, filename: str = "") -> Upload:
@@ -73,6 +82,11 @@ def script(owner: Project, **fields: Any) -> Job:
     if "code" not in config:
         config["code"] = str(upload(owner, b"print(1)", filename="main.py").id)
     return _submit(owner, JobKind.SCRIPT, config, **fields)
+
+
+def evaluate(owner: Project, **fields: Any) -> Job:
+    config = {"model": "net", "dataset": "digits"} | fields.pop("config", {})
+    return _submit(owner, JobKind.EVALUATE, config, **fields)
 
 
 def _submit(owner: Project, kind: JobKind, config: dict[str, Any], **fields: Any) -> Job:

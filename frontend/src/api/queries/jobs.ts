@@ -1,6 +1,9 @@
 /** Jobs: what is asked of them, and what is asked of the server about them. */
-import { queryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import type { JobsSearch } from '@/util/path-builder'
 import { body, client } from '../client'
+import { ApiProblem } from '../errors'
+import type { ListedJob } from '../types'
 import { sweep } from './core'
 
 export const JOBS_SHOWN = 50
@@ -17,6 +20,44 @@ export const jobsQuery = (project: string) =>
         }),
       ),
   })
+
+/** Progress is not pushed to lists: while something runs they ask this often. */
+const RUNNING_MS = 5000
+
+export const jobListQuery = (project: string, asked: JobsSearch) =>
+  infiniteQueryOptions({
+    queryKey: ['jobs', project, 'list', asked],
+    queryFn: async ({ pageParam, signal }) => {
+      const page = await body(
+        client.GET('/api/v1/projects/{slug}/jobs', {
+          params: {
+            path: { slug: project },
+            query: { ...filtersOf(asked), limit: JOBS_SHOWN, cursor: pageParam },
+          },
+          signal,
+        }),
+      )
+      return { ...page, results: page.results as ListedJob[] }
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state: { data } }) =>
+      data?.pages.some(({ results }) => results.some(({ state }) => state === 'running'))
+        ? RUNNING_MS
+        : sweep(),
+  })
+
+/** What the address asks for, as the server takes it. */
+function filtersOf({ owner, hours, order, ...filters }: JobsSearch): object {
+  return {
+    ...filters,
+    owner,
+    ordering: order,
+    created_after:
+      hours === undefined ? undefined : new Date(Date.now() - hours * 3_600_000).toISOString(),
+  }
+}
 
 export const jobQuery = (project: string, id: string) =>
   queryOptions({
@@ -54,3 +95,23 @@ export const readLog = (project: string, id: string, run: number, offset: number
       params: { path: { slug: project, id }, query: { run, offset, limit: LOG_BYTES } },
     }),
   )
+
+/** What came of asking one of several jobs to stop. */
+export interface Stopped {
+  id: string
+  problem: { code: string; params?: Record<string, unknown>; text?: string } | null
+}
+
+export async function stopJobs(project: string, ids: string[]): Promise<Stopped[]> {
+  return Promise.all(
+    ids.map(async (id): Promise<Stopped> => {
+      try {
+        await stopJob(project, id)
+        return { id, problem: null }
+      } catch (error) {
+        if (!(error instanceof ApiProblem)) throw error
+        return { id, problem: { code: error.code, params: error.params, text: error.message } }
+      }
+    }),
+  )
+}

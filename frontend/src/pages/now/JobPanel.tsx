@@ -124,7 +124,7 @@ function Facts({ job }: { job: Job }) {
   if (run && run.number > 1) facts.push([t('fact.run'), format.number(run.number)])
   if (run && run.exit_code !== null) facts.push([t('fact.exit_code'), String(run.exit_code)])
   for (const input of job.inputs) {
-    facts.push([t('fact.input'), `${input.dataset}@${input.number}`])
+    facts.push([t('fact.input'), `${input.dataset ?? input.model}@${input.number}`])
   }
   if (job.model_version) {
     facts.push([t('fact.model'), `${job.model_version.model}@${job.model_version.number}`])
