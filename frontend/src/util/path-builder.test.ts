@@ -17,7 +17,7 @@ describe('addresses', () => {
       home: href(pb.home('default')),
       job: href(pb.job('default', job)),
       jobZoomed: href(pb.job('default', job, { axis: 'step', from: 10, to: 20 })),
-      jobLine: href(pb.job('default', job, { tab: 'logs', line: '12' })),
+      jobLine: href(pb.job('default', job, { tab: 'logs', line: 12 })),
       reference: served.reference,
       wholeLog: served.wholeLog('default', job),
       wholeLogOfRun: served.wholeLog('default', job, 2),
@@ -25,7 +25,7 @@ describe('addresses', () => {
       {
         "home": "/projects/default",
         "job": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001",
-        "jobLine": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001?tab=logs&line=%2212%22",
+        "jobLine": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001?tab=logs&line=12",
         "jobZoomed": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001?axis=step&from=10&to=20",
         "reference": "/api/v1/docs/",
         "root": "/",

@@ -1,6 +1,7 @@
 /** The only place that spells the console's addresses. */
 import { type LinkProps, linkOptions } from '@tanstack/react-router'
 import type { Job } from '@/api/types'
+import type { LineName } from './line-name'
 
 export type JobTab = 'overview' | 'logs' | 'outputs' | 'events' | 'config'
 
@@ -25,7 +26,7 @@ export interface JobSearch {
   case?: boolean | undefined
   level?: 'warning' | 'error' | undefined
   /** The chosen line of the log, see `util/line-name.ts`. */
-  line?: string | undefined
+  line?: LineName | undefined
 }
 
 /** Which jobs are listed, and in which order. */

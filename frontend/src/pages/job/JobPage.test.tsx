@@ -73,8 +73,8 @@ describe('JobPage', () => {
   beforeEach(() => {
     serveLive()
     // nothing has a size in jsdom, and a list without one shows no line
-    vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(400)
-    vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(800)
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(400)
+    vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(800)
     HTMLElement.prototype.scrollTo ??= () => {}
   })
   afterEach(() => live.close())
@@ -206,7 +206,7 @@ describe('JobPage', () => {
 
     await user.click(within(box).getByRole('button', { name: 'Copy a link to line 3' }))
 
-    expect(router.state.location.search).toMatchObject({ tab: 'logs', line: '3' })
+    expect(router.state.location.search).toMatchObject({ tab: 'logs', line: 3 })
     expect(await navigator.clipboard.readText()).toMatch(/jobs\/j1\?tab=logs&line=3$/)
 
     await user.click(screen.getByRole('button', { name: 'Show in the charts' }))
@@ -335,11 +335,19 @@ describe('JobPage', () => {
     expect(await told('train/loss')).toBe('2 at step 1')
     await expect.poll(() => LiveEnd.current?.watched('workload.w1')).toBe(true)
 
-    act(() => LiveEnd.current?.fail())
+    const broken = LiveEnd.current
+    act(() => broken?.fail())
     points.push([2, 1, NOON + 2])
     text += 'two\n'
-    // the socket comes back by itself
-    await expect.poll(() => LiveEnd.current?.watched('workload.w1')).toBe(true)
+    // the socket comes back by itself, and what was missed is replayed
+    await expect.poll(() => LiveEnd.current !== broken).toBe(true)
+    await tell('workload.w1', {
+      event: 'points',
+      workload_id: 'w1',
+      offset: 2,
+      end: 3,
+      points: [['train/loss', 2, 1, NOON + 2]],
+    })
 
     await expect.poll(() => told('train/loss')).toBe('1 at step 2')
     await userEvent.click(screen.getByRole('tab', { name: 'Logs' }))
