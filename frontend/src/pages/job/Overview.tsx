@@ -363,6 +363,7 @@ interface MachineChart {
   formatY: (value: number) => string
   least?: number
   most?: number
+  binary?: boolean
 }
 
 function useMachineCharts(
@@ -384,8 +385,8 @@ function useMachineCharts(
     ...host(pair[1], names[1]),
   ]
   const percent = { formatY: format.percent, least: 0, most: 100 }
-  const bytes = { formatY: format.bytes, least: 0 }
-  const perSecond = { formatY: format.bytesPerSecond, least: 0 }
+  const bytes = { formatY: format.bytes, least: 0, binary: true }
+  const perSecond = { formatY: format.bytesPerSecond, least: 0, binary: true }
   const charts: MachineChart[] = [
     {
       title: t('job.gpu_utilization'),
