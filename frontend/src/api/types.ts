@@ -11,6 +11,8 @@ export type Run = Schemas['Run']
 export type NodeSeries = Schemas['NodeSeries']
 export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']
+export type Output = Schemas['Output']
+export type Evaluation = Schemas['Evaluation']
 
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']

@@ -4,6 +4,7 @@ import { STATES } from '@/util/job-states'
 import type { JobsSearch, NewJobSearch } from '@/util/path-builder'
 import { oneOf, someOf, text } from '@/util/search'
 import { projectRoute } from './core'
+import { jobRoute } from './job'
 
 const jobsRoute = createRoute({
   getParentRoute: () => projectRoute,
@@ -40,4 +41,4 @@ const ORDERS = ['name', 'state', 'created_at', 'started_at', 'ended_at', 'priori
   (name) => [name, `-${name}`],
 )
 
-export const jobRoutes = [jobsRoute, newJobRoute] as const
+export const jobRoutes = [jobsRoute, newJobRoute, jobRoute] as const
