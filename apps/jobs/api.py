@@ -39,7 +39,6 @@ from apps.jobs.serializers import (
     MetricsWindowSerializer,
     OutputSerializer,
     RecipeSerializer,
-    RecipesSerializer,
     RunSerializer,
     RunsSerializer,
     ScriptJobSerializer,
@@ -225,10 +224,12 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
 
     @extend_schema(parameters=[LogWindowSerializer], responses=LogSerializer)
     def log(self, request: Request, slug: str, id: UUID) -> Response:
-        """A piece of what the job has written, from an offset in bytes."""
+        """A piece of what the job has written, from an offset in bytes or a time."""
         asked = self._asked(LogWindowSerializer)
         run = self._run(id, asked["run"])
-        return Response(selectors.log_piece(run, asked["offset"], asked["limit"]))
+        return Response(
+            selectors.log_piece(run, **{name: asked[name] for name in ("offset", "limit", "since")})
+        )
 
     @extend_schema(
         parameters=[WindowSerializer],
@@ -317,7 +318,7 @@ class RecipeViewSet(InstallationViewSet[Job]):
     queryset = Job.objects.none()
     needs = {"list": SIGNED_IN}
 
-    @extend_schema(responses=RecipesSerializer)
+    @extend_schema(responses=RecipeSerializer(many=True))
     def list(self, request: Request) -> Response:
         manifests: list[Manifest] = sorted(all_manifests().values(), key=lambda m: m.name)
         shown = RecipeSerializer(manifests, many=True).data

@@ -83,6 +83,7 @@ def filtered(
     dataset: str = "",
     dataset_version: UUID | None = None,
     model: str = "",
+    ended_after: datetime | None = None,
 ) -> QuerySet[Job]:
     """Those of the project's jobs that are asked for; a person is one, or a name.
 
@@ -99,6 +100,8 @@ def filtered(
         jobs = jobs.filter(submitted_by=submitted_by)
     elif submitted_by is not None:
         jobs = jobs.filter(submitted_by__username=submitted_by)
+    if ended_after is not None:
+        jobs = jobs.filter(ended_at__gt=ended_after)
     inputs = RunInput.objects.filter(run__job=OuterRef("pk"))
     if dataset_version is not None:
         jobs = jobs.filter(Exists(inputs.filter(dataset_version=dataset_version)))
@@ -394,9 +397,10 @@ def _evaluations_by(run_ids: Sequence[UUID]) -> dict[UUID, Evaluation]:
     return {row.run_id: row for row in rows.order_by("id") if row.run_id}
 
 
-def log_piece(run: Run, offset: int, limit: int) -> dict[str, Any]:
-    """A piece of a run's log from an offset, cut between characters."""
-    return workloads.log_piece(workload_of(run), offset, limit, over=run.is_over)
+def log_piece(run: Run, offset: int, limit: int, since: datetime | None = None) -> dict[str, Any]:
+    """A piece of a run's log from an offset or a time, cut between characters."""
+    workload = workload_of(run)
+    return workloads.log_piece(workload, offset, limit, since=since, over=run.is_over)
 
 
 def log_bytes(run: Run) -> Iterator[bytes]:

@@ -126,6 +126,7 @@ class JobFilterSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="`name` or `name@version` that a run of it reads or has made.",
     )
+    ended_after = serializers.DateTimeField(required=False, help_text="Over, and only since then.")
     ordering = serializers.ChoiceField(choices=ORDERINGS, default="-created_at")
 
 
@@ -140,6 +141,11 @@ class WindowSerializer(serializers.Serializer[Any]):
 class LogWindowSerializer(WindowSerializer):
     offset = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
     limit = serializers.IntegerField(min_value=4, max_value=1024 * 1024, default=256 * 1024)
+    since = serializers.DateTimeField(
+        required=False,
+        default=None,
+        help_text="Begin with what was written at this time or after, instead of at an offset.",
+    )
 
 
 class MetricsWindowSerializer(WindowSerializer):
@@ -367,12 +373,6 @@ class RecipeSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Of one replica; null if it cannot serve."
     )
     metrics = serializers.ListField(child=serializers.CharField())
-
-
-class RecipesSerializer(serializers.Serializer[Any]):
-    results = RecipeSerializer(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
 
 
 class RunsSerializer(serializers.Serializer[Any]):

@@ -334,11 +334,21 @@ def waiting_for(gang: Gang) -> dict[str, Any] | None:
             return None
 
 
-def log_piece(workload: Workload | None, offset: int, limit: int, *, over: bool) -> dict[str, Any]:
-    """A piece of a workload's log from an offset, cut between characters; ``over``: it writes no
-    more."""
+def log_piece(
+    workload: Workload | None,
+    offset: int,
+    limit: int,
+    *,
+    since: datetime | None = None,
+    over: bool,
+) -> dict[str, Any]:
+    """A piece of a workload's log from an offset, or a time, cut between characters; ``over``: it
+    writes no more."""
     if workload is None:
-        return {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0, "text": ""}
+        nothing = {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0}
+        return {**nothing, "text": "", "times": []}
+    if since is not None:
+        offset = telemetry.log_offset_at(workload.id, since)
     piece = telemetry.log_slice(workload.id, offset, limit)
     if workload.log_bytes is not None:  # known once the process is gone
         complete = piece.next_offset >= workload.log_bytes
@@ -351,6 +361,7 @@ def log_piece(workload: Workload | None, offset: int, limit: int, *, over: bool)
         "complete": complete,
         "dropped_bytes": piece.dropped_bytes + workload.dropped_log_bytes,
         "text": text,
+        "times": [(at, written_at.timestamp()) for at, written_at in piece.times],
     }
 
 
