@@ -11,6 +11,7 @@ export type Run = Schemas['Run']
 export type NodeSeries = Schemas['NodeSeries']
 export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']
+export type JobEvent = Schemas['JobEvent']
 export type Output = Schemas['Output']
 export type Evaluation = Schemas['Evaluation']
 

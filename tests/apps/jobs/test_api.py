@@ -148,7 +148,7 @@ class TestList:
 
         assert ids() == [str(script.id), str(train.id)]
         assert ids(kind="train") == [str(train.id)]
-        assert ids(name="CLE") == [str(script.id)]
+        assert ids(search="CLE") == [str(script.id)]
         assert ids(state="running") == []
         assert ids(dataset_version=version.id) == [str(train.id)]
 
@@ -221,7 +221,7 @@ class TestOutputs:
         Agent(hosts.node()).run().succeed({"a/b.txt": b"hello"})
         settled(job)
 
-        (file,) = body_of(client.get(url(project, job.id, "outputs")))
+        (file,) = body_of(client.get(url(project, job.id, "outputs")))["results"]
 
         assert (file["path"], file["size"]) == ("a/b.txt", 5)
         assert file["url"].startswith("/transfer/")
