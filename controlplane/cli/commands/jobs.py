@@ -206,7 +206,7 @@ def download_outputs(job: str, to: Path | None, project: str, as_json: bool) -> 
     """Download the files that a job has left in its outputs."""
     client = connect(project)
     job = find_job(client, job)
-    files = client.get(client.in_project(f"jobs/{job}/outputs"))
+    files = list(client.pages(client.in_project(f"jobs/{job}/outputs")))
     if not files and not as_json:
         raise click.ClickException("the job has left no outputs")
     target = to or Path(job)

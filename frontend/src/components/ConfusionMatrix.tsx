@@ -43,13 +43,15 @@ export function ConfusionMatrix({ labels, counts, label }: Props) {
                 </th>
                 {cells.map((count, column) => {
                   const share = total > 0 ? count / total : 0
+                  // a mistake of one in a hundred is to be seen too
+                  const heat = row === column ? share : Math.sqrt(share)
                   return (
                     <td
                       key={labels[column]}
                       className={classes.cell}
                       data-right={row === column || undefined}
-                      data-strong={share > 0.55 || undefined}
-                      style={{ '--share': share.toFixed(3) } as React.CSSProperties}
+                      data-strong={heat > 0.55 || undefined}
+                      style={{ '--share': heat.toFixed(3) } as React.CSSProperties}
                       title={t('confusion.cell', {
                         actual,
                         predicted: labels[column] ?? '',
