@@ -145,10 +145,12 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
 
     @extend_schema(parameters=[LogWindowSerializer], responses=LogSerializer)
     def log(self, request: Request, slug: str, id: UUID) -> Response:
-        """A piece of what the job has written, from an offset in bytes."""
+        """A piece of what the job has written, from an offset in bytes or a time."""
         asked = self._asked(LogWindowSerializer)
         run = self._run(id, asked["run"])
-        return Response(selectors.log_piece(run, asked["offset"], asked["limit"]))
+        return Response(
+            selectors.log_piece(run, **{name: asked[name] for name in ("offset", "limit", "since")})
+        )
 
     @extend_schema(
         parameters=[WindowSerializer],

@@ -250,11 +250,14 @@ def _made_by(run_ids: Sequence[UUID]) -> dict[UUID, ModelVersion]:
     }
 
 
-def log_piece(run: Run, offset: int, limit: int) -> dict[str, Any]:
-    """A piece of a run's log from an offset, cut between characters."""
+def log_piece(run: Run, offset: int, limit: int, since: datetime | None = None) -> dict[str, Any]:
+    """A piece of a run's log from an offset or a time, cut between characters."""
     workload = workload_of(run)
     if workload is None:
-        return {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0, "text": ""}
+        nothing = {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0}
+        return {**nothing, "text": "", "times": []}
+    if since is not None:
+        offset = telemetry.log_offset_at(workload.id, since)
     piece = telemetry.log_slice(workload.id, offset, limit)
     if workload.log_bytes is not None:  # known once the process is gone
         complete = piece.next_offset >= workload.log_bytes
@@ -267,6 +270,7 @@ def log_piece(run: Run, offset: int, limit: int) -> dict[str, Any]:
         "complete": complete,
         "dropped_bytes": piece.dropped_bytes + workload.dropped_log_bytes,
         "text": text,
+        "times": [(at, written_at.timestamp()) for at, written_at in piece.times],
     }
 
 

@@ -124,6 +124,11 @@ class WindowSerializer(serializers.Serializer[Any]):
 class LogWindowSerializer(WindowSerializer):
     offset = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
     limit = serializers.IntegerField(min_value=4, max_value=1024 * 1024, default=256 * 1024)
+    since = serializers.DateTimeField(
+        required=False,
+        default=None,
+        help_text="Begin with what was written at this time or after, instead of at an offset.",
+    )
 
 
 class MetricsWindowSerializer(WindowSerializer):
@@ -239,6 +244,10 @@ class LogSerializer(serializers.Serializer[Any]):
         help_text="Written by the job beyond the limit of a log, and not kept."
     )
     text = serializers.CharField()
+    times = serializers.ListField(
+        child=serializers.ListField(),
+        help_text="`[offset, at]`: from this byte on it was written at these Unix seconds.",
+    )
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
