@@ -11,6 +11,7 @@ export type Run = Schemas['Run']
 export type NodeSeries = Schemas['NodeSeries']
 export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']
+export type Upload = Schemas['Upload']
 
 /** A job as a list shows it: with how far it is, and the one number that it is about. */
 export type ListedJob = Job & {
