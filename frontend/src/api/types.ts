@@ -12,6 +12,12 @@ export type NodeSeries = Schemas['NodeSeries']
 export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']
 export type Upload = Schemas['Upload']
+export type Dataset = Schemas['Dataset']
+export type DatasetDetail = Schemas['DatasetDetail']
+export type DatasetVersion = Schemas['DatasetVersion']
+export type DatasetVersionDetail = Schemas['DatasetVersionDetail']
+export type Model = Schemas['Model']
+export type ModelDetail = Schemas['ModelDetail']
 
 /** A job as a list shows it: with how far it is, and the one number that it is about. */
 export type ListedJob = Job & {

@@ -1,0 +1,3 @@
+export function UsedBy(_: { project: object; dataset: string; number: number }) {
+  return null
+}
