@@ -1,7 +1,8 @@
 """Pages by key: a page starts after a row, so rows that arrive meanwhile shift nothing."""
 
 import datetime
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core import signing
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 
 from apps.common.errors import DomainError
 
+T = TypeVar("T")
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
 
@@ -112,6 +114,23 @@ class KeysetPagination(BasePagination):
             after |= level & Q((f"{key}__{beyond}", value))
             level &= Q((key, value))
         return after
+
+
+def page_of(rows: Sequence[T], request: Request, *, of: str) -> Response:
+    """A page of rows that are put together in memory and only ever grow at their end.
+
+    ``of`` says of what they are: a cursor holds for that list only.
+    """
+    limit, start = _limit(request.query_params.get("limit")), 0
+    salt = f"place:{of}"
+    if cursor := request.query_params.get("cursor"):
+        try:
+            start = signing.loads(cursor, salt=salt)
+        except signing.BadSignature as error:
+            raise CursorRefused from error
+    end = start + limit
+    after = signing.dumps(end, salt=salt) if end < len(rows) else None
+    return Response({"results": rows[start:end], "next": after, "previous": None})
 
 
 def _total(ordering: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

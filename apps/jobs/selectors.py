@@ -1,22 +1,27 @@
 """Questions about jobs, their runs and what came of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Case, Exists, IntegerField, OuterRef, Prefetch, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from agents.protocol.workloads import WorkloadState
-from apps.common.errors import NotFound
+from apps.accounts.models import User
+from apps.common.errors import FieldRefusal, InputRefused, NotFound
 from apps.datasets import selectors as datasets
 from apps.datasets.models import DatasetVersion
 from apps.fleet.models import Node
-from apps.jobs import logs
-from apps.jobs.models import Job, JobKind, Run, RunInput, RunOutput, RunState
+from apps.jobs import forecast, logs, specs
+from apps.jobs.models import Job, JobKind, JobState, Run, RunInput, RunOutput, RunState
 from apps.projects.models import Project
-from apps.registry.models import ModelVersion
+from apps.registry import selectors as registry
+from apps.registry.models import Evaluation, ModelVersion
 from apps.telemetry import selectors as telemetry
 from apps.workloads import selectors as workloads
 from apps.workloads.models import Gang, Workload
@@ -57,9 +62,14 @@ class JobView:
     job: Job
     reason: dict[str, Any] | None
     waiting: dict[str, Any] | None  # why it is not running yet
+    queued_at: datetime | None  # the newest run
     run: RunView | None
     inputs: list[InputView]
     model_version: ModelVersion | None
+    evaluation: Evaluation | None
+    progress: float | None  # 0 to 1
+    time_left_seconds: int | None
+    main_metric: dict[str, Any] | None
 
 
 def jobs_in(project: Project) -> QuerySet[Job]:
@@ -67,24 +77,92 @@ def jobs_in(project: Project) -> QuerySet[Job]:
 
 
 def filtered(
-    jobs: QuerySet[Job],
+    project: Project,
     *,
-    state: str | None = None,
-    kind: str | None = None,
-    name: str | None = None,
+    state: Collection[str] = (),
+    kind: Collection[str] = (),
+    search: str = "",
+    submitted_by: User | str | None = None,
+    dataset: str = "",
     dataset_version: UUID | None = None,
+    model: str = "",
 ) -> QuerySet[Job]:
-    """Those of the jobs that are asked for."""
-    if state is not None:
-        jobs = jobs.filter(state=state)
-    if kind is not None:
-        jobs = jobs.filter(kind=kind)
-    if name is not None:
-        jobs = jobs.filter(name__icontains=name)
+    """Those of the project's jobs that are asked for; a person is one, or a name.
+
+    Raises ``InputRefused`` for a dataset or a model that is not there.
+    """
+    jobs = jobs_in(project)
+    if state:
+        jobs = jobs.filter(state__in=state)
+    if kind:
+        jobs = jobs.filter(kind__in=kind)
+    if search:
+        jobs = jobs.filter(name__icontains=search)
+    if isinstance(submitted_by, User):
+        jobs = jobs.filter(submitted_by=submitted_by)
+    elif submitted_by is not None:
+        jobs = jobs.filter(submitted_by__username=submitted_by)
+    inputs = RunInput.objects.filter(run__job=OuterRef("pk"))
     if dataset_version is not None:
-        reading = RunInput.objects.filter(run__job=OuterRef("pk"), dataset_version=dataset_version)
-        jobs = jobs.filter(Exists(reading))
+        jobs = jobs.filter(Exists(inputs.filter(dataset_version=dataset_version)))
+    if dataset:
+        with _asking("dataset"):
+            jobs = jobs.filter(Exists(inputs.filter(**_of_dataset(project, dataset))))
+    if model:
+        with _asking("model"):
+            versions = _of_model(project, model)
+        runs = versions.filter(run_id__isnull=False).values("run_id")
+        made = Run.objects.filter(job=OuterRef("pk"), id__in=runs)
+        jobs = jobs.filter(Exists(inputs.filter(model_version__in=versions)) | Exists(made))
     return jobs
+
+
+# what a page of jobs may be ordered by; each is a field or one of the annotations of `ordered`
+ORDERINGS = {
+    "created_at": "created_at",
+    "name": "name",
+    "state": "stage",
+    "started_at": "began",
+    "ended_at": "finished",
+    "priority": "priority",
+}
+STAGES = ("running", "queued", "paused", "failed", "cancelled", "succeeded")  # what needs one first
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # pages by key know no null: before all that ever was
+
+
+def ordered(jobs: QuerySet[Job], ordering: str) -> tuple[QuerySet[Job], str]:
+    """The jobs with what this order needs, and the field to page them by."""
+    name = ordering.lstrip("-")
+    match name:
+        case "state":
+            stages = [When(state=state, then=Value(at)) for at, state in enumerate(STAGES)]
+            jobs = jobs.annotate(stage=Case(*stages, output_field=IntegerField()))
+        case "started_at":
+            jobs = jobs.annotate(began=Coalesce("started_at", Value(NEVER)))
+        case "ended_at":
+            jobs = jobs.annotate(finished=Coalesce("ended_at", Value(NEVER)))
+    return jobs, ordering[: -len(name)] + ORDERINGS[name]
+
+
+@contextmanager
+def _asking(field: str) -> Iterator[None]:
+    """What is not there is the fault of this field."""
+    try:
+        yield
+    except NotFound as error:
+        raise InputRefused([FieldRefusal(field, error.code, error.params)]) from error
+
+
+def _of_dataset(project: Project, ref: str) -> dict[str, Any]:
+    if "@" in ref:
+        return {"dataset_version": datasets.version(project, ref)}
+    return {"dataset_version__dataset": datasets.dataset(project, ref)}
+
+
+def _of_model(project: Project, ref: str) -> QuerySet[ModelVersion]:
+    if "@" in ref:
+        return ModelVersion.objects.filter(pk=registry.version(project, ref).pk)
+    return ModelVersion.objects.filter(model=registry.model(project, ref))
 
 
 def job_in(project: Project, job_id: UUID) -> Job:
@@ -95,7 +173,7 @@ def job_in(project: Project, job_id: UUID) -> Job:
     return found
 
 
-def views(jobs: Sequence[Job]) -> list[JobView]:
+def views(jobs: Sequence[Job], *, at: datetime | None = None) -> list[JobView]:
     """Jobs as people see them, with a handful of queries however many they are."""
     newest = {
         run.job_id: run
@@ -118,7 +196,20 @@ def views(jobs: Sequence[Job]) -> list[JobView]:
     }
     gangs = workloads.gangs([run.gang_id for run in newest.values() if run.gang_id])
     made = _made_by([run.id for run in newest.values()])
-    return [_view(job, newest.get(job.id), gangs, made) for job in jobs]
+    evaluations = _evaluations_by([run.id for run in newest.values()])
+    glances = _glances(jobs, newest, gangs)
+    return [
+        _view(
+            job,
+            newest.get(job.id),
+            gangs,
+            made,
+            evaluations,
+            glances.get(job.id),
+            at or timezone.now(),
+        )
+        for job in jobs
+    ]
 
 
 def view(job: Job) -> JobView:
@@ -131,6 +222,33 @@ def runs_of(job: Job) -> list[RunView]:
     runs = list(job.runs.order_by("-number"))
     gangs = workloads.gangs([run.gang_id for run in runs if run.gang_id])
     return [_run_view(run, gangs) for run in runs]
+
+
+def readers_of(
+    *, dataset_version: DatasetVersion | None = None, model_version: ModelVersion | None = None
+) -> QuerySet[Run]:
+    """Runs that read a version, with their jobs."""
+    inputs = RunInput.objects.filter(run=OuterRef("pk"))
+    if dataset_version is not None:
+        inputs = inputs.filter(dataset_version=dataset_version)
+    if model_version is not None:
+        inputs = inputs.filter(model_version=model_version)
+    return Run.objects.filter(Exists(inputs)).select_related("job__submitted_by")
+
+
+@dataclass(frozen=True)
+class UseView:
+    """A run that read something, and the model version that it made of it."""
+
+    run: Run
+    model_version: ModelVersion | None
+    evaluation: Evaluation | None
+
+
+def uses(runs: Sequence[Run]) -> list[UseView]:
+    ids = [run.id for run in runs]
+    made, evaluations = _made_by(ids), _evaluations_by(ids)
+    return [UseView(run, made.get(run.id), evaluations.get(run.id)) for run in runs]
 
 
 def run_of(job: Job, number: int | None) -> Run:
@@ -175,9 +293,31 @@ def unimported() -> QuerySet[DatasetVersion]:
     return datasets.awaiting_import().filter(~Exists(imports))
 
 
+def _glances(
+    jobs: Sequence[Job], newest: Mapping[UUID, Run], gangs: dict[UUID, Gang]
+) -> dict[UUID, telemetry.Glance]:
+    """What the newest run of each job has reported of itself, by job."""
+    faces = {}
+    for job in jobs:
+        run = newest.get(job.id)
+        gang = gangs.get(run.gang_id) if run and run.gang_id else None
+        if gang is not None:
+            faces[job.id] = workloads.first_workload(gang).id
+    wanted = {faces[job.id]: specs.main_metric(job) for job in jobs if job.id in faces}
+    seen = telemetry.glances(wanted)
+    return {job_id: seen[workload_id] for job_id, workload_id in faces.items()}
+
+
 def _view(
-    job: Job, run: Run | None, gangs: dict[UUID, Gang], made: dict[UUID, ModelVersion]
+    job: Job,
+    run: Run | None,
+    gangs: dict[UUID, Gang],
+    made: dict[UUID, ModelVersion],
+    evaluations: dict[UUID, Evaluation],
+    glance: telemetry.Glance | None,
+    at: datetime,
 ) -> JobView:
+    progress = glance.progress if glance else None
     reason = None
     if job.stopped_by and job.is_over and job.state == "cancelled":
         reason = {"code": "stopped_by", "params": {"name": job.stopped_by}}
@@ -187,9 +327,27 @@ def _view(
         job=job,
         reason=reason,
         waiting=_waiting(run, gangs) if run and not job.is_over else None,
+        queued_at=run.created_at if run else None,
         run=_run_view(run, gangs) if run else None,
         inputs=[_input_view(item) for item in (run.inputs.all() if run else [])],
         model_version=made.get(run.id) if run else None,
+        evaluation=evaluations.get(run.id) if run else None,
+        progress=1.0 if job.state == JobState.SUCCEEDED else progress,
+        time_left_seconds=(
+            forecast.seconds_left(
+                progress=progress,
+                told_at=glance.progress_at if glance else None,
+                started_at=run.started_at,
+                at=at,
+            )
+            if run and job.state == JobState.RUNNING
+            else None
+        ),
+        main_metric=(
+            {"name": glance.name, "value": glance.value, "spark": glance.spark}
+            if glance and glance.name
+            else None
+        ),
     )
 
 
@@ -248,6 +406,12 @@ def _made_by(run_ids: Sequence[UUID]) -> dict[UUID, ModelVersion]:
         for version in versions.defer("files", "signature")
         if version.run_id
     }
+
+
+def _evaluations_by(run_ids: Sequence[UUID]) -> dict[UUID, Evaluation]:
+    rows = Evaluation.objects.filter(run_id__in=run_ids).select_related("version__model")
+    rows = rows.defer("detail", "pictures", "version__files", "version__signature")
+    return {row.run_id: row for row in rows.order_by("id") if row.run_id}
 
 
 def log_piece(run: Run, offset: int, limit: int, since: datetime | None = None) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from rest_framework import serializers
 
 from apps.common.api import rendered
 from apps.common.serializers import StrictSerializer
+from apps.jobs import selectors
 from apps.jobs.models import JobKind, JobState, RunState
 
 MAX_BYTES = 2**50
+ORDERINGS = [sign + name for name in selectors.ORDERINGS for sign in ("", "-")]
 SUBMITTED = [JobKind.TRAIN.value, JobKind.SCRIPT.value, JobKind.EVALUATE.value]
 LARGEST = 2**31 - 1  # of what Postgres keeps in an integer
 
@@ -107,10 +109,32 @@ class EvaluateJobSerializer(SubmitSerializer):
 class JobFilterSerializer(serializers.Serializer[Any]):
     """Which jobs to list."""
 
-    state = serializers.ChoiceField(choices=JobState.choices, required=False)
-    kind = serializers.ChoiceField(choices=JobKind.choices, required=False)
-    name = serializers.CharField(required=False, help_text="A part of the name.")
+    state = serializers.ListField(
+        child=serializers.ChoiceField(choices=JobState.choices),
+        required=False,
+        help_text="Any of these: give it several times.",
+    )
+    kind = serializers.ListField(
+        child=serializers.ChoiceField(choices=JobKind.choices),
+        required=False,
+        help_text="Any of these: give it several times.",
+    )
+    search = serializers.CharField(
+        max_length=200, required=False, help_text="A part of the name, in either case."
+    )
+    submitted_by = serializers.CharField(
+        max_length=150, required=False, help_text="A username, or `me`."
+    )
+    dataset = serializers.CharField(
+        max_length=200, required=False, help_text="`name` or `name@version` that a run of it reads."
+    )
     dataset_version = serializers.UUIDField(required=False, help_text="That a run of it reads.")
+    model = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="`name` or `name@version` that a run of it reads or has made.",
+    )
+    ordering = serializers.ChoiceField(choices=ORDERINGS, default="-created_at")
 
 
 class WindowSerializer(serializers.Serializer[Any]):
@@ -196,6 +220,25 @@ class JobModelVersionSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
 
 
+class JobEvaluationSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    model = serializers.CharField(source="version.model.name")
+    number = serializers.IntegerField(source="version.number")
+    split = serializers.CharField()
+    metrics = serializers.DictField(child=serializers.FloatField(allow_null=True))
+
+
+class MainMetricSerializer(serializers.Serializer[Any]):
+    """The recipe's first metric, else what looks most like a loss."""
+
+    name = serializers.CharField()
+    value = serializers.FloatField(allow_null=True, help_text="The newest; null if no number.")
+    spark = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="At most 30, evenly over its steps; null where it is no number.",
+    )
+
+
 class ResourcesSerializer(serializers.Serializer[Any]):
     cpu_millis = serializers.IntegerField()
     memory_bytes = serializers.IntegerField()
@@ -225,6 +268,99 @@ class JobSerializer(serializers.Serializer[Any]):
     run = RunSerializer(allow_null=True)
     inputs = JobInputSerializer(many=True)
     model_version = JobModelVersionSerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(
+        allow_null=True, help_text="What the newest run has measured."
+    )
+    progress = serializers.FloatField(allow_null=True, help_text="0 to 1; null while unknown.")
+    time_left_seconds = serializers.IntegerField(
+        allow_null=True, help_text="At the pace so far; null while unknown or not running."
+    )
+    main_metric = MainMetricSerializer(allow_null=True)
+
+
+class UseJobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=JobKind.choices)
+    state = serializers.ChoiceField(choices=JobState.choices)
+    submitted_by = serializers.CharField(
+        source="submitted_by.username", allow_null=True, default=None
+    )
+
+
+class UseRunSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=RunState.choices)
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class UseSerializer(serializers.Serializer[Any]):
+    """A run that read the version, and what it made."""
+
+    job = UseJobSerializer(source="run.job")
+    run = UseRunSerializer()
+    model_version = JobModelVersionSerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(allow_null=True)
+
+
+class StopManySerializer(StrictSerializer):
+    ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=500)
+
+
+class StopOutcomeSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    stopped = serializers.BooleanField(help_text="It is asked to end, or has ended by this.")
+    reason = ReasonField()
+
+
+class StopOutcomesSerializer(serializers.Serializer[Any]):
+    results = StopOutcomeSerializer(many=True)
+
+
+class JobEventSerializer(serializers.Serializer[Any]):
+    """Something that happened to a job, and why."""
+
+    at = serializers.DateTimeField()
+    what = ReasonField()
+    actor = serializers.CharField(allow_null=True, help_text="Who did it; null: nobody asked.")
+    run = serializers.IntegerField(allow_null=True, help_text="The number of the run it is about.")
+    node = serializers.CharField(allow_null=True)
+    reason = ReasonField()
+
+
+class NodeFitSerializer(serializers.Serializer[Any]):
+    node = RunNodeSerializer()
+    fits = serializers.BooleanField(help_text="It has this much room now.")
+    reason = ReasonField()
+
+
+class FitsSerializer(serializers.Serializer[Any]):
+    fits_now = serializers.BooleanField(
+        help_text="It would start at once: there is room, and nobody waits for it with more right."
+    )
+    ever = serializers.BooleanField(
+        help_text="False: no node could hold it however empty, and it would be refused."
+    )
+    reason = ReasonField()
+    largest = ResourcesSerializer(
+        allow_null=True, help_text="What would fit now on the node where this comes closest."
+    )
+    nodes = NodeFitSerializer(many=True)
+
+
+class JobPreviewSerializer(serializers.Serializer[Any]):
+    """What would become of a job if it were submitted now."""
+
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=SUBMITTED)
+    config = serializers.DictField(help_text="With every default filled in.")
+    resources = ResourcesSerializer()
+    fits = FitsSerializer()
+    yaml = serializers.CharField(help_text="The job file with what was given.")
+    cli = serializers.CharField()
+    curl = serializers.CharField()
 
 
 class OutputSerializer(serializers.Serializer[Any]):

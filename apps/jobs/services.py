@@ -5,7 +5,8 @@ repeated: what was done in one transaction is found done in the next.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -128,6 +129,34 @@ def stop_job(*, job_id: UUID, actor: Actor, at: datetime) -> Job:
         _settle(job, run, at=at)
     _say(job)
     return job
+
+
+@dataclass(frozen=True)
+class StopOutcome:
+    """Whether one of several jobs was asked to end, and why not."""
+
+    id: UUID
+    stopped: bool
+    reason: Reason | None
+
+
+def stop_jobs(
+    *, project: Project, ids: Sequence[UUID], actor: Actor, at: datetime
+) -> list[StopOutcome]:
+    """Ask jobs of a project to end, each by itself: one that cannot be stopped keeps no other."""
+    known = set(Job.objects.filter(project=project, id__in=ids).values_list("id", flat=True))
+    outcomes = []
+    for job_id in dict.fromkeys(ids):
+        try:
+            if job_id not in known:
+                raise NotFound
+            stop_job(job_id=job_id, actor=actor, at=at)
+        except (NotFound, JobAlreadyOver) as refusal:
+            reason = Reason(code=refusal.code, params=refusal.params)
+            outcomes.append(StopOutcome(job_id, False, reason))
+        else:
+            outcomes.append(StopOutcome(job_id, True, None))
+    return outcomes
 
 
 def say_run_moved(*, run_id: UUID) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from agents.protocol.base import Resources
@@ -132,6 +133,19 @@ def _is_archive(source: Source) -> bool:
 
 def resources_of(job: Job) -> Resources:
     return Resources(**job.config["resources"])
+
+
+@cache
+def _metric_of(recipe: str) -> str:
+    try:
+        return read_manifest(recipe).metrics[0]
+    except (KeyError, IndexError):  # a recipe of another release, or one that measures nothing
+        return ""
+
+
+def main_metric(job: Job) -> str:
+    """The metric that says best how a job is doing; "" if its kind does not tell."""
+    return _metric_of(job.config.get("recipe", ""))
 
 
 # --- by kind -------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Reads of logs, metric points and readings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil, floor
+from math import ceil, floor, isfinite
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -135,6 +136,120 @@ def points(
             else:
                 series.setdefault(name, []).append((step, rules.in_json(value), at))
     return through, series
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a row of a list shows of a workload's metrics."""
+
+    progress: float | None  # 0 to 1, the newest of the metric of this name
+    progress_at: datetime | None
+    name: str | None  # of the main metric
+    value: float | None  # its newest; None if it is not a number
+    spark: list[float | None]  # about as many as asked for, evenly over its steps
+
+
+SPARK_POINTS = 30
+MOST_NAMES = 64  # looked through for a main metric
+
+# Only the ends of index ranges are read, however long the series are: the names by skipping from
+# one to the next, and of the main series the newest point and the first at or after each of some
+# evenly spaced steps.
+_GLANCES = """
+WITH asked AS (
+    SELECT * FROM unnest(%(workloads)s::uuid[], %(wanted)s::text[]) AS asked (workload, wanted)
+), names AS (
+    SELECT asked.workload, found.name,
+        CASE WHEN found.name = asked.wanted THEN 0 WHEN found.name = 'train/loss' THEN 1
+            WHEN found.name = 'loss' THEN 2 WHEN found.name LIKE '%%loss%%' THEN 3 ELSE 4
+        END AS rank
+    FROM asked CROSS JOIN LATERAL (
+        WITH RECURSIVE each (name, number) AS (
+            (SELECT name, 1 FROM telemetry_metricpoint
+            WHERE workload_id = asked.workload ORDER BY name LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT point.name FROM telemetry_metricpoint AS point
+                WHERE point.workload_id = asked.workload AND point.name > each.name
+                ORDER BY point.name LIMIT 1
+            ), each.number + 1
+            FROM each WHERE each.name IS NOT NULL AND each.number < %(most_names)s
+        )
+        SELECT name FROM each WHERE name IS NOT NULL
+    ) AS found
+), main AS (
+    SELECT DISTINCT ON (workload) workload, name FROM names
+    WHERE name <> 'progress' ORDER BY workload, rank, name
+)
+SELECT asked.workload, progress.value, progress.at, main.name, newest.value, spark.points
+FROM asked
+LEFT JOIN main ON main.workload = asked.workload
+LEFT JOIN LATERAL (
+    SELECT value, at FROM telemetry_metricpoint
+    WHERE workload_id = asked.workload AND name = 'progress'
+    ORDER BY step DESC, id DESC LIMIT 1
+) AS progress ON true
+LEFT JOIN LATERAL (
+    SELECT step, value FROM telemetry_metricpoint
+    WHERE workload_id = asked.workload AND name = main.name
+    ORDER BY step DESC, id DESC LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT step FROM telemetry_metricpoint
+    WHERE workload_id = asked.workload AND name = main.name
+    ORDER BY step, id LIMIT 1
+) AS oldest ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(value ORDER BY step, id) AS points FROM (
+        SELECT DISTINCT ON (point.step, point.id) point.step, point.id, point.value
+        FROM generate_series(0, %(most)s - 1) AS number
+        CROSS JOIN LATERAL (
+            SELECT step, id, value FROM telemetry_metricpoint
+            WHERE workload_id = asked.workload AND name = main.name AND step >= floor(
+                oldest.step + (newest.step::numeric - oldest.step) * number / (%(most)s - 1)
+            )::int8
+            ORDER BY step, id LIMIT 1
+        ) AS point
+    ) AS points
+) AS spark ON true
+"""
+
+
+def glances(wanted: Mapping[UUID, str]) -> dict[UUID, Glance]:
+    """Progress and main metric of workloads, each with the metric that is its main one if it is
+    there ("" for whichever looks like a loss, else the first by name)."""
+    if not wanted:
+        return {}
+    arguments: dict[str, Any] = {
+        "workloads": list(wanted),
+        "wanted": list(wanted.values()),
+        "most": SPARK_POINTS,
+        "most_names": MOST_NAMES,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_GLANCES, arguments)
+        return {row[0]: _glance(*row[1:]) for row in cursor.fetchall()}
+
+
+def _glance(
+    progress: float | None,
+    progress_at: datetime | None,
+    name: str | None,
+    value: float | None,
+    spark: list[float] | None,
+) -> Glance:
+    known = progress is not None and isfinite(progress)
+    return Glance(
+        progress=min(max(progress, 0.0), 1.0) if progress is not None and known else None,
+        progress_at=progress_at if known else None,
+        name=name,
+        value=_finite(value),
+        spark=[_finite(point) for point in spark or []],
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
 
 
 # --- readings ------------------------------------------------------------------------------------

@@ -121,6 +121,80 @@ def refuse(resources: Resources, size: int, nodes: Sequence[Node]) -> Reason | N
     return Reason(code="exceeds_nodes", params={"asked": size, "most": holding})
 
 
+@dataclass(frozen=True)
+class NodeFit:
+    """Whether one workload would fit on a node now, and why not."""
+
+    node_id: UUID
+    node: str
+    reason: Reason | None  # None: it fits
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What would become of a demand for one workload, were it queued now."""
+
+    nodes: tuple[NodeFit, ...]
+    reason: Reason | None  # why it would wait; None: it would be placed at once
+    largest: Resources | None  # the room on the node where it is closest to fitting, or fits best
+
+
+def fit(
+    snapshot: Snapshot,
+    queue: Iterable[Waiting],
+    resources: Resources,
+    *,
+    priority: int,
+    since: datetime,
+) -> Fit:
+    """What would become of a demand behind this queue; the nodes are looked at one by one, as they
+    are, and the queue decides about the whole."""
+    asked = Waiting(
+        gang_id=UUID(int=2**128 - 1),  # behind all others of its age
+        priority=priority,
+        since=since,
+        size=1,
+        resources=resources,
+    )
+    decisions = plan(snapshot, [*queue, asked])
+    mine = next(decision for decision in decisions if decision.gang_id == asked.gang_id)
+    rooms = [_Room(node) for node in sorted(snapshot.nodes, key=lambda n: (n.name, n.id))]
+    return Fit(
+        nodes=tuple(
+            NodeFit(room.node.id, room.node.name, _why_not_here(room, resources)) for room in rooms
+        ),
+        reason=mine.reason if isinstance(mine, Waits) else None,
+        largest=_largest(rooms, resources),
+    )
+
+
+def _why_not_here(room: "_Room", resources: Resources) -> Reason | None:
+    whole = _Offer.whole(room.node, resources)
+    if not whole.holds(resources):
+        return _binding("exceeds", resources, [whole])
+    free = room.offer(resources)
+    return None if free.holds(resources) else _binding("waits_for", resources, [free])
+
+
+def _largest(rooms: list["_Room"], resources: Resources) -> Resources | None:
+    if not rooms:
+        return None
+
+    def order(room: "_Room") -> tuple[int, float, int, int, int]:
+        offer = room.offer(resources)
+        devices, share, _ = room.lacks(resources)
+        return devices, share, -offer.devices, -offer.cpu_millis, -offer.memory_bytes
+
+    offer = min(rooms, key=order).offer(resources)
+    return Resources(
+        cpu_millis=offer.cpu_millis,
+        memory_bytes=offer.memory_bytes,
+        device_count=offer.devices,
+        device_kind=resources.device_kind,
+        device_memory_bytes=resources.device_memory_bytes,
+    )
+
+
 def _turn(gang: Waiting) -> tuple[int, datetime, UUID]:
     return (-gang.priority, gang.since, gang.gang_id)
 

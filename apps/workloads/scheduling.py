@@ -33,7 +33,8 @@ def schedule_waiting(*, at: datetime) -> None:
             if isinstance(decision, placement.Placed):
                 _place(decision, at=at)
         services.explain_waiting(
-            why={d.gang_id: d.reason for d in decisions if isinstance(d, placement.Waits)}
+            why={d.gang_id: d.reason for d in decisions if isinstance(d, placement.Waits)},
+            at=at,
         )
 
 

@@ -12,9 +12,10 @@ from agents.protocol.base import Reason, Resources
 from agents.protocol.workloads import Cause, WorkloadState
 from apps.common import reasons
 from apps.common.errors import NotFound
+from apps.fleet import selectors as fleet
 from apps.fleet.models import Contact, Device, Node
 from apps.workloads import placement
-from apps.workloads.models import Gang, Lease, Workload
+from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
 
 # --- for the nodes' door -------------------------------------------------------------------------
 
@@ -123,6 +124,35 @@ def capacities() -> list[placement.Node]:
     ]
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What would become of a demand for one workload, were it queued now."""
+
+    nodes: list[placement.NodeFit]  # all there are, those that take no work included
+    reason: Reason | None  # why it would wait, or be refused; None: it would start at once
+    ever: bool  # False: it would be refused, for no node could hold it however empty
+    largest: Resources | None  # that would fit now on the best node
+
+
+def forecast(resources: Resources, *, priority: int, at: datetime) -> Forecast:
+    """Where a demand would fit, and whether it would wait; nothing is reserved by asking."""
+    fit = placement.fit(snapshot(), queue(), resources, priority=priority, since=at)
+    refusal = placement.refuse(resources, 1, capacities())
+    return Forecast(
+        nodes=sorted([*fit.nodes, *_absent()], key=lambda node: (node.node, node.node_id)),
+        reason=refusal or fit.reason,
+        ever=refusal is None,
+        largest=fit.largest,
+    )
+
+
+def _absent() -> list[placement.NodeFit]:
+    """The nodes that may take nothing now."""
+    nodes = Node.objects.filter(removed_at=None)
+    absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
+    return [placement.NodeFit(node.id, node.name, fleet.absence(node)) for node in absent]
+
+
 def _devices(
     nodes: Sequence[Node], *, healthy: bool | None
 ) -> defaultdict[UUID, tuple[placement.Device, ...]]:
@@ -166,6 +196,15 @@ def gangs(ids: Collection[UUID]) -> dict[UUID, Gang]:
     """Gangs with their workloads, by rank, and the workloads' nodes."""
     rows = Gang.objects.filter(id__in=set(ids)).prefetch_related("workloads__node")
     return {gang.id: gang for gang in rows}
+
+
+def events_of(gang_ids: Collection[UUID]) -> dict[UUID, list[WorkloadEvent]]:
+    """What became of the gangs' first workloads, in order, by gang."""
+    rows = WorkloadEvent.objects.filter(workload__gang__in=set(gang_ids), workload__rank=0)
+    events: dict[UUID, list[WorkloadEvent]] = {}
+    for row in rows.select_related("workload", "node").order_by("id"):
+        events.setdefault(row.workload.gang_id, []).append(row)
+    return events
 
 
 def first_workload(gang: Gang) -> Workload:

@@ -48,13 +48,16 @@ from apps.projects.models import Project
 from apps.telemetry import timing
 from apps.workloads import lifecycle, placement, selectors
 from apps.workloads.events import GangQueued, GangWaits, RoomFreed, WorkloadMoved
-from apps.workloads.models import Gang, Lease, Workload
+from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
 
 log = logging.getLogger(__name__)
 
 RUN_TOKEN_LIFETIME = timedelta(days=30)  # revoked when the run ends; this is only the outer bound
 MISSED_HEARTBEATS = 6  # a minute of them: a report that is still on its way has long arrived
 MOST_STRANGERS = 100  # ordered to stop by one heartbeat; the next one sees to the rest
+# of what is remembered of one workload: a queue that changes its mind, or a node that comes and
+# goes, must not fill the table; reasons to wait leave room for moves, and the end is always kept
+MOST_WAITS, MOST_EVENTS = 60, 200
 INTEGER, BIG_INTEGER = 2**31 - 1, 2**63 - 1  # the largest that columns hold
 # a node lists what it was given leave to start until the last report of it is acknowledged
 LISTED = (
@@ -128,10 +131,18 @@ def request_gang(
         waiting_reason=None if nodes else reasons.to_row(Reason(code="no_nodes")),
     )
     bodies = [encode_spec(spec) for spec in specs]
-    Workload.objects.bulk_create(
+    workloads = Workload.objects.bulk_create(
         Workload(gang=gang, rank=rank, spec=body, spec_sha256=sha256_of(body))
         for rank, body in enumerate(bodies)
     )
+    if gang.waiting_reason:
+        _note(
+            workloads[0].id,
+            WorkloadState.PENDING,
+            at=at,
+            reason=gang.waiting_reason,
+            most=MOST_WAITS,
+        )
     publish(GangQueued(gang_id=gang.id))
     return gang
 
@@ -182,10 +193,10 @@ def assign(*, gang_id: UUID, places: Sequence[placement.Place], at: datetime) ->
 
 
 @transaction.atomic
-def explain_waiting(*, why: dict[UUID, Reason]) -> None:
+def explain_waiting(*, why: dict[UUID, Reason], at: datetime) -> None:
     """Write down why gangs wait, where that has changed; say so where the code has."""
     waiting = Gang.objects.waiting().filter(id__in=why).order_by("id")
-    changed = []
+    changed, told = [], []
     for gang in waiting.select_for_update(skip_locked=True):  # whoever holds one is changing it
         old, new = gang.waiting_reason, reasons.to_row(why[gang.id])
         if old == new:
@@ -193,6 +204,7 @@ def explain_waiting(*, why: dict[UUID, Reason]) -> None:
         gang.waiting_reason = new
         changed.append(gang)
         if old is None or old["code"] != new["code"]:
+            told.append(gang)
             publish(
                 GangWaits(
                     gang_id=gang.id,
@@ -202,6 +214,16 @@ def explain_waiting(*, why: dict[UUID, Reason]) -> None:
                 )
             )
     Gang.objects.bulk_update(changed, ["waiting_reason"], batch_size=500)
+    reasons_of = {gang.id: gang.waiting_reason for gang in told}
+    faces = Workload.objects.filter(gang__in=told, rank=0).values_list("id", "gang_id")
+    for workload_id, gang_id in faces:
+        _note(
+            workload_id,
+            WorkloadState.PENDING,
+            at=at,
+            reason=reasons_of[gang_id],
+            most=MOST_WAITS,
+        )
 
 
 @transaction.atomic
@@ -699,6 +721,14 @@ def _move(
     workload.state = state.value
     for name, value in facts.items():
         setattr(workload, name, value)
+    _note(
+        workload.id,
+        state,
+        at=at,
+        node_id=workload.node_id,
+        reason=facts.get("reason"),
+        most=None if state.is_final else MOST_EVENTS,
+    )
     if before is WorkloadState.STARTING:  # the order to start has been obeyed, or is void
         dispatch.settle(workload_id=workload.id, fence=gang.fence, at=at, op="start")
     publish(
@@ -711,6 +741,23 @@ def _move(
             state=state,
         )
     )
+
+
+def _note(
+    workload_id: UUID,
+    state: WorkloadState,
+    *,
+    at: datetime,
+    node_id: UUID | None = None,
+    reason: dict[str, Any] | None = None,
+    most: int | None,
+) -> None:
+    """Remember what became of a workload, unless ``most`` things are remembered of it already."""
+    events = WorkloadEvent.objects.filter(workload_id=workload_id)
+    if most is None or events.count() < most:
+        WorkloadEvent.objects.create(
+            workload_id=workload_id, at=at, state=state.value, node_id=node_id, reason=reason
+        )
 
 
 def _end(

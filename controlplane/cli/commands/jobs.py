@@ -200,7 +200,7 @@ def find_job(client: Client, reference: str) -> str:
     try:
         return str(uuid.UUID(reference))
     except ValueError:
-        named = client.pages(client.in_project("jobs"), name=reference)
+        named = client.pages(client.in_project("jobs"), search=reference)
         found = next((job for job in named if job["name"] == reference), None)
     if found is None:
         raise click.ClickException(f"There is no job {reference} in this project.")

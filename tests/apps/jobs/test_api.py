@@ -148,7 +148,7 @@ class TestList:
 
         assert ids() == [str(script.id), str(train.id)]
         assert ids(kind="train") == [str(train.id)]
-        assert ids(name="CLE") == [str(script.id)]
+        assert ids(search="CLE") == [str(script.id)]
         assert ids(state="running") == []
         assert ids(dataset_version=version.id) == [str(train.id)]
 
