@@ -62,7 +62,7 @@ class TestGreeting:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == BEARER_REFUSED
 
-    @pytest.mark.parametrize("message", [b"", b"\xc1", b"\x90", "text", b"\x91" * 5000])
+    @pytest.mark.parametrize("message", [b"", b"\xc1", b"\x90", "text", b"\x91" * 4000])
     async def test_no_greeting(self, replica: Replica, message: bytes | str) -> None:
         service = replica.service()
         trusted = ssl.create_default_context(cadata=service.certificate)
@@ -73,6 +73,17 @@ class TestGreeting:
 
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == BEARER_REFUSED
+
+    async def test_a_stranger_cannot_make_it_hold_much(self, replica: Replica) -> None:
+        service = replica.service()
+        trusted = ssl.create_default_context(cadata=service.certificate)
+        async with connect(f"wss://{service.host}:{service.port}", ssl=trusted) as socket:
+            await socket.send(bytes(5000))
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
 
     async def test_its_certificate_is_trusted_by_itself_alone(self, replica: Replica) -> None:
         service = replica.service()
