@@ -65,6 +65,7 @@ export const job = (over: Partial<Job> = {}): Job => ({
   },
   inputs: [],
   model_version: null,
+  evaluation: null,
   ...over,
 })
 

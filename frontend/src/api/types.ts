@@ -18,6 +18,26 @@ export type DatasetVersion = Schemas['DatasetVersion']
 export type DatasetVersionDetail = Schemas['DatasetVersionDetail']
 export type Model = Schemas['Model']
 export type ModelDetail = Schemas['ModelDetail']
+export type ModelVersion = Schemas['ModelVersionDetail']
+export type ModelVersionPage = Schemas['ModelVersionPage']
+export type Evaluation = Schemas['Evaluation']
+export type EvaluationDetail = Schemas['EvaluationDetail']
+export type Use = Schemas['Use']
+
+/** What a model came from and what came of it. */
+export interface Lineage {
+  nodes: LineageNode[]
+  edges: { from: string; to: string; role: 'input' | 'output' | 'evaluation' | 'serving' }[]
+}
+
+export interface LineageNode {
+  id: string
+  kind: 'dataset_version' | 'job' | 'model_version' | 'endpoint'
+  name: string
+  number: number | null
+  state: string | null
+  created_at: string
+}
 
 /** A job as a list shows it: with how far it is, and the one number that it is about. */
 export type ListedJob = Job & {

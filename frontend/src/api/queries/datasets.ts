@@ -50,3 +50,23 @@ export const datasetFilesQuery = (project: string, name: string, number: number)
       return version.files
     },
   })
+
+const USES_SHOWN = 100
+
+export const datasetUsesQuery = (project: string, name: string, number: number) =>
+  infiniteQueryOptions({
+    queryKey: ['dataset', project, name, 'uses', number],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/datasets/{ref}/versions/{number}/used-by', {
+          params: {
+            path: { slug: project, ref: name, number },
+            query: { limit: USES_SHOWN, cursor: pageParam },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+    refetchInterval: sweep,
+  })
