@@ -66,6 +66,9 @@ export const job = (over: Partial<Job> = {}): Job => ({
   inputs: [],
   model_version: null,
   evaluation: null,
+  progress: null,
+  time_left_seconds: null,
+  main_metric: null,
   ...over,
 })
 

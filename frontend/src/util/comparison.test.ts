@@ -44,7 +44,12 @@ describe('evaluations', () => {
   it('are compared only on the same data and split, the newest of them', () => {
     const old = measured('d1', 'test', '2030-01-01')
     const young = measured('d1', 'test', '2030-01-02')
-    const others = [old, young, measured('d1', 'train', '2030-01-03'), measured('d2', 'test', '2030')]
+    const others = [
+      old,
+      young,
+      measured('d1', 'train', '2030-01-03'),
+      measured('d2', 'test', '2030'),
+    ]
     expect(sameData(measured('d1', 'test', '2031'), others)).toBe(young)
     expect(sameData(measured('d3', 'test', '2031'), others)).toBeUndefined()
   })

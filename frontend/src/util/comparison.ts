@@ -3,7 +3,8 @@ import type { Evaluation } from '@/api/types'
 
 export type Verdict = 'better' | 'worse' | 'same' | 'unknown'
 
-const LESS_IS_BETTER = /(^|_)(loss|error|err|mae|mse|rmse|mape|perplexity|wer|cer|latency|time|hinge)(_|$)/
+const LESS_IS_BETTER =
+  /(^|_)(loss|error|err|mae|mse|rmse|mape|perplexity|wer|cer|latency|time|hinge)(_|$)/
 const MORE_IS_BETTER =
   /(^|_)(accuracy|acc|f1|precision|recall|auc|auroc|ap|map|iou|dice|r2|bleu|rouge|kappa|mcc|score|top\d+)(_|$)/
 
@@ -36,8 +37,9 @@ export function difference(
 type Measured = Pick<Evaluation, 'dataset_version' | 'split' | 'created_at'>
 
 /** Newest first. */
-export const newestFirst = <T extends Pick<Measured, 'created_at'>>(evaluations: readonly T[]): T[] =>
-  [...evaluations].sort((a, b) => b.created_at.localeCompare(a.created_at))
+export const newestFirst = <T extends Pick<Measured, 'created_at'>>(
+  evaluations: readonly T[],
+): T[] => [...evaluations].sort((a, b) => b.created_at.localeCompare(a.created_at))
 
 /** The newest among others that was measured on the same data; only these can be compared. */
 export const sameData = <T extends Measured>(
@@ -63,9 +65,9 @@ export function inCommon<T extends Measured>(
 }
 
 /** Every metric that any of the evaluations has: those of the first, in its order, then the rest. */
-export const metricNames = (...evaluations: (Pick<Evaluation, 'metrics'> | undefined)[]): string[] => [
-  ...new Set(evaluations.flatMap((one) => Object.keys(one?.metrics ?? {}))),
-]
+export const metricNames = (
+  ...evaluations: (Pick<Evaluation, 'metrics'> | undefined)[]
+): string[] => [...new Set(evaluations.flatMap((one) => Object.keys(one?.metrics ?? {})))]
 
 /** What an evaluation says besides its metrics: `detail` of apps/registry/services.py. */
 export interface EvaluationDetails {
@@ -75,7 +77,11 @@ export interface EvaluationDetails {
 }
 
 export const detailsOf = (evaluation: Pick<Evaluation, 'detail'>): EvaluationDetails => {
-  const { labels = [], confusion = [], per_class = {} } = evaluation.detail as Partial<EvaluationDetails>
+  const {
+    labels = [],
+    confusion = [],
+    per_class = {},
+  } = evaluation.detail as Partial<EvaluationDetails>
   return { labels, confusion, per_class }
 }
 

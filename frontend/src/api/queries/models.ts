@@ -54,10 +54,13 @@ export const lineageQuery = (project: string, name: string) =>
     refetchInterval: sweep,
     queryFn: ({ signal }): Promise<Lineage> =>
       body<Lineage>(
-        client.GET('/api/v1/projects/{slug}/models/{ref}/lineage' as never, {
-          params: { path: { slug: project, ref: name } },
-          signal,
-        } as never),
+        client.GET(
+          '/api/v1/projects/{slug}/models/{ref}/lineage' as never,
+          {
+            params: { path: { slug: project, ref: name } },
+            signal,
+          } as never,
+        ),
       ),
   })
 
