@@ -1,5 +1,5 @@
 /** Plain builders of what the server answers. */
-import type { Job, Node, Session } from '@/api/types'
+import type { DatasetDetail, DatasetVersion, Job, Node, Session } from '@/api/types'
 
 const NOON = '2030-01-01T12:00:00Z'
 
@@ -72,6 +72,43 @@ export const job = (over: Partial<Job> = {}): Job => ({
   time_left_seconds: null,
   main_metric: null,
   ...over,
+})
+
+export const datasetVersion = (over: Partial<DatasetVersion> = {}): DatasetVersion => ({
+  id: `dv${over.number ?? 1}`,
+  number: 1,
+  state: 'ready',
+  reason: null,
+  kind: 'images_by_class',
+  size: 2048,
+  file_count: 1,
+  manifest_sha256: 'a'.repeat(64),
+  changes: null,
+  profile: {
+    kind: 'images_by_class',
+    samples: 3,
+    schema: [{ name: 'picture', type: 'image', modes: { L: 3 }, width: [8, 8], height: [8, 8] }],
+    splits: { train: { cat: 1, dog: 1 }, test: { cat: 1 } },
+    counts: { cat: 2, dog: 1 },
+    unpack: true,
+    preview: [],
+    warnings: [],
+  },
+  thumbnails: { cat: ['/transfer/cat0', '/transfer/cat1'], dog: ['/transfer/dog0'] },
+  created_at: NOON,
+  created_by: 'ada',
+  settled_at: NOON,
+  ...over,
+})
+
+/** A dataset of these versions, newest first. */
+export const dataset = (...versions: DatasetVersion[]): DatasetDetail => ({
+  id: 'd1',
+  name: 'pets',
+  description: 'Cats and dogs.',
+  created_at: NOON,
+  latest: versions[0] ?? null,
+  versions,
 })
 
 export const page = <T>(...results: T[]) => ({ results, next: null, previous: null })

@@ -14,7 +14,7 @@ import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import { confusionOf } from '@/util/evaluations'
-import { beside } from '@/util/path-builder'
+import { pb } from '@/util/path-builder'
 import classes from './JobPage.module.css'
 
 interface Props {
@@ -140,7 +140,10 @@ function Measured({ project, job, model }: Omit<Props, 'run'> & { model: Ref }) 
     <section aria-labelledby="model" className={classes.stack}>
       <div className={classes.line}>
         <h2 id="model">{t('fact.model')}</h2>
-        <Link {...beside.model(project.slug, model.model, model.number)} className={classes.ref}>
+        <Link
+          {...pb.model(project.slug, model.model, { version: model.number })}
+          className={classes.ref}
+        >
           {model.model}@{model.number}
         </Link>
         {version && <span className={classes.quiet}>{format.bytes(version.size)}</span>}
