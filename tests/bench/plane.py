@@ -99,9 +99,7 @@ def _served(folder: Path, stack: ExitStack) -> tuple[str, dict[str, str], int]:
     replica = Replica(folder / "replica", bearer=bearer_of(workload.id, workload.gang.fence))
     replica.start()
     stack.callback(replica.close)
-    Workload.objects.filter(pk=workload.pk).update(
-        service=msgspec.to_builtins(replica.service())
-    )
+    Workload.objects.filter(pk=workload.pk).update(service=msgspec.to_builtins(replica.service()))
     return str(endpoint.id), make.key(endpoint)[1], replica.process.pid
 
 
