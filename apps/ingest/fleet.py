@@ -5,6 +5,7 @@ live: readings that were told are forgotten, and a node that is silent is not in
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from apps.fleet.inventory import MOST_DEVICES
 
 TOPIC = "fleet.live"
 PERIOD_SECONDS = 1.0
+GATHER_SECONDS = 0.2  # after the first: a few nodes are told in step with their own seconds
 MOST_CHARACTERS = 128 * 1024  # of one message
 HOST_TURNS = 5  # a host's own readings come every so many messages: they move slowly
 
@@ -67,6 +69,7 @@ class Gatherer:
         self._newest: dict[UUID, tuple[Sequence[str], Live]] = {}
         self._turn = 0
         self._telling: asyncio.Task[None] | None = None
+        self._told_at = -math.inf
 
     def take(self, node_id: UUID, devices: Sequence[str], live: Live) -> None:
         """A node's newest readings, its devices in the order of the map."""
@@ -75,7 +78,9 @@ class Gatherer:
             self._telling = asyncio.create_task(self._tell_soon())
 
     async def _tell_soon(self) -> None:
-        await asyncio.sleep(PERIOD_SECONDS)
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(GATHER_SECONDS, self._told_at + PERIOD_SECONDS - loop.time()))
+        self._told_at = loop.time()
         self._telling = None
         newest, self._newest = self._newest, {}
         self._turn += 1

@@ -54,6 +54,7 @@ def _rolled(node_id: UUID, start_at: datetime, *, at: datetime) -> storage.Rollu
         start=int(start_at.timestamp()),
         step=series.MINUTE,
         buckets=series.WINDOW // series.MINUTE,
+        is_rollup=True,
     )
     end_at = start_at + timedelta(seconds=series.WINDOW)
     rows = selectors.blocks_within(node_id, start_at, end_at).order_by("start_at", "seq")

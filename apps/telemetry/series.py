@@ -77,6 +77,10 @@ class Wanted:
     def maxima(self, name: str) -> bool:
         return self.fields is not None and name + MAX in self.fields
 
+    @property
+    def has_maxima(self) -> bool:
+        return any(name.endswith(MAX) for name in self.fields or ())
+
     def reads(self, key: Key) -> bool:
         device, name = key
         return (self.devices is None or (device or HOST) in self.devices) and (
@@ -91,12 +95,19 @@ class Grid:
     """
 
     def __init__(
-        self, *, start: int, step: int, buckets: int, wanted: Wanted | None = None
+        self,
+        *,
+        start: int,
+        step: int,
+        buckets: int,
+        wanted: Wanted | None = None,
+        is_rollup: bool = False,
     ) -> None:
         self._start = start * _SECOND
         self._step = step * _SECOND
         self._buckets = buckets
         self._wanted = wanted or Wanted()
+        self._has_maxima = is_rollup or self._wanted.has_maxima
         self._rows: dict[Key, int] = {}
         self._layouts: dict[tuple[Key, ...], _Layout] = {}
         self._sums = np.zeros((0, buckets))
@@ -124,29 +135,29 @@ class Grid:
             return False
         layout = self._layout(tuple(header.series), _Layout.of_block)
         if layout.rows.size:
-            values, valid = _matrix(header, columns)
-            picked = np.ix_(layout.read, inside.nonzero()[0])
-            self._lay(layout, places[inside], values[picked], valid[picked])
+            values, valid = _matrix(header, columns, layout.read)
+            self._lay(layout, places[inside], values[:, inside], valid[:, inside])
         return bool(layout.rows.size)
 
     def add_rollup(self, data: bytes, *, start: datetime) -> None:
         """Lay a rollup on the grid; each of its minutes weighs as much as it is made of."""
         header, columns = packing.columns_of(data)
         places = (_times(header, start) - self._start) // self._step
-        inside = ((places >= 0) & (places < self._buckets)).nonzero()[0]
-        if not inside.size:
+        inside = (places >= 0) & (places < self._buckets)
+        if not inside.any():
             return
         layout = self._layout(tuple(header.series), _Layout.of_rollup)
         if layout.rows.size:
-            values, valid = _matrix(header, columns)
-            values = np.where(valid, values, 0.0)
+            values, valid = _matrix(header, columns, layout.read)
+            weights, _ = _matrix(header, columns, layout.weights)
+            tops, _ = _matrix(header, columns, layout.tops)
             self._lay(
                 layout,
                 places[inside],
-                values[np.ix_(layout.read, inside)],
-                valid[np.ix_(layout.read, inside)],
-                weights=values[np.ix_(layout.weights, inside)],
-                tops=values[np.ix_(layout.tops, inside)],
+                values[:, inside],
+                valid[:, inside],
+                weights=weights[:, inside],
+                tops=tops[:, inside],
             )
 
     def result(self) -> dict[str, dict[str, list[float | None]]]:
@@ -165,7 +176,7 @@ class Grid:
         return dict(sorted(out.items()))
 
     def rollup(self) -> bytes:
-        """The grid, of minutes, as the block that `add_rollup` reads."""
+        """The grid, which `is_rollup`, as the block that `add_rollup` reads."""
         counts = self._counts
         samples = counts.max(axis=0, initial=0)
         series: dict[Key, Values] = {SAMPLES: _gapped(samples, samples > 0)}
@@ -217,7 +228,6 @@ class Grid:
         values = np.where(valid, values, 0.0)
         counted = valid.astype(np.int32) if weights is None else (valid * weights).astype(np.int32)
         weighed = values if weights is None else values * counted
-        highest = np.where(valid, values if tops is None else tops, -np.inf)
         edges = [0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(places)]
         gauges, rows = layout.gauges, layout.rows[layout.gauges]
         lasting = layout.lasting
@@ -225,9 +235,10 @@ class Grid:
             place, piece = int(places[begin]), slice(begin, end)
             self._sums[rows, place] += weighed[gauges, piece].sum(axis=1)
             self._counts[rows, place] += counted[gauges, piece].sum(axis=1)
-            self._maxima[rows, place] = np.maximum(
-                self._maxima[rows, place], highest[gauges, piece].max(axis=1)
-            )
+            if self._has_maxima:
+                seen = values if tops is None else tops
+                highest = np.where(valid[gauges, piece], seen[gauges, piece], -np.inf).max(axis=1)
+                self._maxima[rows, place] = np.maximum(self._maxima[rows, place], highest)
             if lasting.size:
                 there = valid[lasting, piece]
                 last = end - begin - 1 - np.argmax(there[:, ::-1], axis=1)
@@ -299,10 +310,13 @@ def _gapped(values: NDArray[Any], there: NDArray[np.bool_]) -> list[float | None
     return [value if is_there else None for value, is_there in pairs]
 
 
-def _matrix(header: packing.BlockHeader, columns: bytes) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Every series of a block at once: readings, and which of them are there."""
+def _matrix(
+    header: packing.BlockHeader, columns: bytes, rows: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Some series of a block at once: readings, and which of them are there."""
     bitmap = (header.count + 7) // 8
     raw = np.frombuffer(columns, np.uint8).reshape(len(header.series), bitmap + 4 * header.count)
+    raw = raw[rows]
     values = np.ascontiguousarray(raw[:, bitmap:]).view("<f4").astype(np.float64)
     bits = np.unpackbits(raw[:, :bitmap], axis=1, bitorder="little")[:, : header.count]
     return values, bits.astype(np.bool_) & np.isfinite(values)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Count, F
 
 from agents.protocol.base import Reason, Resources
 from agents.protocol.link import RunningWorkload, Service, WorkloadReport
@@ -228,16 +228,25 @@ def explain_waiting(*, why: dict[UUID, Reason], at: datetime) -> None:
                 )
             )
     Gang.objects.bulk_update(changed, ["waiting_reason"], batch_size=500)
-    reasons_of = {gang.id: gang.waiting_reason for gang in told}
-    faces = Workload.objects.filter(gang__in=told, rank=0).values_list("id", "gang_id")
-    for workload_id, gang_id in faces:
-        _note(
-            workload_id,
-            WorkloadState.PENDING,
+    _note_waits(told, at=at)
+
+
+def _note_waits(gangs: Sequence[Gang], *, at: datetime) -> None:
+    """Remember why gangs wait now, in as few statements for a long queue as for a short one."""
+    why = {gang.id: gang.waiting_reason for gang in gangs}
+    faces = dict(Workload.objects.filter(gang__in=gangs, rank=0).values_list("id", "gang_id"))
+    events = WorkloadEvent.objects.filter(workload__in=faces).values_list("workload_id")
+    known = dict(events.annotate(Count("id")))
+    WorkloadEvent.objects.bulk_create(
+        WorkloadEvent(
+            workload_id=workload_id,
             at=at,
-            reason=reasons_of[gang_id],
-            most=MOST_WAITS,
+            state=WorkloadState.PENDING.value,
+            reason=why[gang_id],
         )
+        for workload_id, gang_id in faces.items()
+        if known.get(workload_id, 0) < MOST_WAITS
+    )
 
 
 @transaction.atomic

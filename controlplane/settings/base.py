@@ -166,12 +166,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "JobKindEnum": "apps.jobs.models.JobKind",
         "JobStateEnum": "apps.jobs.models.JobState",
         "RunStateEnum": "apps.jobs.models.RunState",
         "ReplicaStateEnum": "apps.serving.models.ReplicaState",
         "EndpointStateEnum": "apps.serving.reconciliation.EndpointState",
         "LineageKindEnum": "apps.serving.lineage.Kind",
         "LineageRoleEnum": "apps.serving.lineage.Role",
+        "RoleEnum": "apps.projects.models.Role",
         "VersionStateEnum": "apps.datasets.models.VersionState",
     },
     "POSTPROCESSING_HOOKS": [

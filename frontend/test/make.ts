@@ -15,6 +15,8 @@ export const node = (over: Partial<Node> = {}): Node => ({
   contact: 'fresh',
   last_contact_at: NOON,
   cordoned_at: null,
+  cordon_reason: '',
+  join_token: null,
   cpu_millis: 2000,
   memory_bytes: 8 * 1024 ** 3,
   disk_bytes: 100 * 1024 ** 3,
@@ -65,6 +67,10 @@ export const job = (over: Partial<Job> = {}): Job => ({
   },
   inputs: [],
   model_version: null,
+  evaluation: null,
+  progress: null,
+  time_left_seconds: null,
+  main_metric: null,
   ...over,
 })
 

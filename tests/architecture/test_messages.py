@@ -92,3 +92,30 @@ def test_every_reason_has_a_text() -> None:
     missing = {code: place for code, place in reasons() if code not in catalogue("en")}
 
     assert missing == {}
+
+
+def deeds() -> Iterator[tuple[str, str]]:
+    """Every action that the audit may hold of a project, with where it stands."""
+    for path in sorted(ROOT.glob("apps/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and _name(node.func) in {"record", "_say"}:
+                for value in node.args[1:2]:
+                    if isinstance(value, ast.Constant) and "." in str(value.value):
+                        yield str(value.value), f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+# of the installation or of one person, never of a project; or too many to be told of
+UNTOLD = ("session.", "token.", "user.", "node.", "join_token.", "artifact.")
+
+
+def test_every_deed_in_a_project_has_a_sentence() -> None:
+    known = {action for action, _ in deeds()}
+    missing = {
+        action: place
+        for action, place in deeds()
+        if not action.startswith(UNTOLD)
+        and f"did_{action.replace('.', '_')}" not in catalogue("en")
+    }
+
+    assert {"job.submit", "member.add", "model.register"} <= known
+    assert missing == {}

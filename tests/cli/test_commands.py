@@ -154,3 +154,18 @@ class TestDownload:
         assert result.exit_code == 1
         assert "cannot be taken" in result.stderr
         assert not (tmp_path / "outside").exists()
+
+
+class TestCordon:
+    def test_says_why(self):
+        node = {"id": "n1", "name": "one", "contact": "fresh", "cordoned_at": "2026-11-25T00:00Z"}
+
+        def answer(asked: Asked) -> Answer:
+            if asked.method == "GET":
+                return Answer(200, {"results": [node], "next": None})
+            return Answer(200, {**node, "cordon_reason": asked.json["reason"]})
+
+        with plane(answer) as server:
+            result = run("nodes", "cordon", "one", "--reason", "a loud fan", url=server.url)
+
+        assert result.stdout == "one ready, cordoned (a loud fan)\n"

@@ -117,10 +117,11 @@ def join_node(url: str, token: str, name: str | None, state: Path | None, run: b
 
 @nodes.command("cordon")
 @click.argument("name")
+@click.option("--reason", default="", help="Why, for whoever wonders.")
 @json_option
-def cordon_node(name: str, as_json: bool) -> None:
+def cordon_node(name: str, reason: str, as_json: bool) -> None:
     """Give a node no new work; what runs there goes on."""
-    _act(name, "cordon", as_json)
+    _act(name, "cordon", as_json, reason=reason)
 
 
 @nodes.command("uncordon")
@@ -131,9 +132,9 @@ def uncordon_node(name: str, as_json: bool) -> None:
     _act(name, "uncordon", as_json)
 
 
-def _act(name: str, verb: str, as_json: bool) -> None:
+def _act(name: str, verb: str, as_json: bool, **said: str) -> None:
     client = connect()
-    node = client.post(f"/nodes/{find_node(client, name)['id']}/{verb}")
+    node = client.post(f"/nodes/{find_node(client, name)['id']}/{verb}", said or None)
     if as_json:
         print_json(node)
     else:
@@ -150,4 +151,7 @@ def find_node(client: Client, name: str) -> Any:
 
 def _state(node: dict[str, Any]) -> str:
     reach = {"fresh": "ready", "suspect": "unreachable"}.get(node["contact"], node["contact"])
-    return f"{reach}, cordoned" if node["cordoned_at"] else reach
+    if not node["cordoned_at"]:
+        return str(reach)
+    why = f" ({node['cordon_reason']})" if node.get("cordon_reason") else ""
+    return f"{reach}, cordoned{why}"

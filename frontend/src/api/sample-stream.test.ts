@@ -14,6 +14,7 @@ const sample = (second: number, cpu: number | null): Sample => ({
 const stored = (...cpu: (number | null)[]) => ({
   start: new Date(T0 * 1000).toISOString(),
   step: 1,
+  source: 'raw' as const,
   series: { host: { cpu_percent: cpu } },
   gaps: [],
 })

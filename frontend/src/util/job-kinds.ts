@@ -5,4 +5,5 @@ export const KINDS: Record<Job['kind'], MessageKey> = {
   import: 'kind.import',
   train: 'kind.train',
   script: 'kind.script',
+  evaluate: 'kind.evaluate',
 }

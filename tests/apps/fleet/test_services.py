@@ -1,6 +1,7 @@
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from uuid import uuid4
 
 import msgspec
@@ -567,6 +568,19 @@ class TestEvents:
         assert [detail["reason"] for _, detail in self.kinds(one)] == ["2", "3", "4"]
         assert services.forget_events(before=NOON + timedelta(days=3)) == 2
         assert [detail["reason"] for _, detail in self.kinds(one)] == ["3", "4"]
+
+    def test_begin_with_what_the_audit_knows(self) -> None:
+        node = make.node()
+        services.cordon(node_id=node.id, actor=SYSTEM, at=NOON)
+        services.uncordon(node_id=node.id, actor=SYSTEM, at=NOON)
+        services.remove(node_id=node.id, actor=SYSTEM, at=NOON)
+        node.events.all().delete()
+
+        with connection.cursor() as cursor:
+            cursor.execute(import_module("apps.fleet.migrations.0004_node_events").FILL)
+
+        assert [kind for kind, _ in self.kinds(node)] == ["cordoned", "uncordoned", "removed"]
+        assert {event.actor_name for event in node.events.all()} == {SYSTEM.name}
 
     def test_the_node_that_used_an_invitation_is_told(
         self, host: Host, told, django_capture_on_commit_callbacks

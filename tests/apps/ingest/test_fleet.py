@@ -90,6 +90,7 @@ class Listening:
 @pytest.fixture
 def gatherer(monkeypatch: pytest.MonkeyPatch) -> fleet.Gatherer:
     monkeypatch.setattr(fleet, "PERIOD_SECONDS", 0.0)
+    monkeypatch.setattr(fleet, "GATHER_SECONDS", 0.0)
     return fleet.Gatherer()
 
 

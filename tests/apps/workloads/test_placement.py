@@ -13,6 +13,7 @@ from apps.workloads.placement import (
     Snapshot,
     Waiting,
     Waits,
+    fit,
     plan,
     refuse,
 )
@@ -384,3 +385,35 @@ def _lack(head: Waiting, snapshot: Snapshot) -> list[tuple[int, float]]:
         ]
         lacks.append((max(0, r.device_count - usable(n.idle)), max(short)))
     return sorted(lacks)[: head.size]
+
+
+class TestFit:
+    def ask(self, nodes, queue=(), **wanted):
+        return fit(
+            Snapshot(nodes=tuple(nodes)),
+            queue,
+            Resources(**{"cpu_millis": 1000, "memory_bytes": GIB} | wanted),
+            priority=0,
+            since=NOON,
+        )
+
+    def test_says_of_each_node_why_not(self):
+        found = self.ask([node("a", cpus=8), node("b", cpus=2)], cpu_millis=4000)
+
+        assert found.reason is None
+        assert [(n.node, n.reason and n.reason.code) for n in found.nodes] == [
+            ("a", None),
+            ("b", "exceeds_cpus"),
+        ]
+
+    def test_offers_the_room_of_the_node_where_it_comes_closest(self):
+        found = self.ask([node("a", cpus=2), node("b", cpus=4)], cpu_millis=6000)
+
+        assert found.largest is not None
+        assert found.largest.cpu_millis == 4000
+
+    def test_has_nothing_to_offer_without_nodes(self):
+        found = self.ask([])
+
+        assert (found.nodes, found.largest) == ((), None)
+        assert found.reason is not None
