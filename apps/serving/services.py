@@ -156,6 +156,7 @@ def deploy(
         actor,
         "endpoint.deploy",
         endpoint,
+        name=endpoint.name,
         number=deployment.number,
         model=_ref(version),
         version=str(version.id),
@@ -193,6 +194,7 @@ def roll_back(
         actor,
         "endpoint.rollback",
         endpoint,
+        name=endpoint.name,
         number=deployment.number,
         returns_to=target.number,
         model=_ref(target.version),
@@ -211,7 +213,12 @@ def scale(*, endpoint_id: UUID, replicas: int, actor: Actor, at: datetime) -> En
     if replicas:
         _check_demand(deployment.resources, "replicas")
     audit.record(
-        actor, "endpoint.scale", endpoint, replicas=replicas, before=endpoint.replicas_wanted
+        actor,
+        "endpoint.scale",
+        endpoint,
+        name=endpoint.name,
+        replicas=replicas,
+        before=endpoint.replicas_wanted,
     )
     endpoint.replicas_wanted = replicas
     endpoint.save(update_fields=["replicas_wanted"])
@@ -242,7 +249,7 @@ def set_limits(
         setattr(endpoint, field, value)
     if changed:
         endpoint.save(update_fields=list(changed))
-        audit.record(actor, "endpoint.limits", endpoint, **changed)
+        audit.record(actor, "endpoint.limits", endpoint, name=endpoint.name, **changed)
         _say(endpoint)
     return endpoint
 

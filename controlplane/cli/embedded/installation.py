@@ -79,7 +79,8 @@ class Installation:
         try:
             known |= {"port": port} if port else {}
             # a file from before there was a gateway has no port for it
-            known = {"gateway_port": _gateway_port(known.get("port"))} | known
+            if known.get("gateway_port") in (None, known.get("port")):
+                known["gateway_port"] = _gateway_port(known.get("port"))
             chosen = Chosen(**known)
         except TypeError:
             raise EmbeddedError(_damaged(file)) from None
