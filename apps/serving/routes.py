@@ -95,6 +95,7 @@ def read_table(checkers: dict[tuple[UUID, int], Checker]) -> Table:
     routes = {
         str(row["id"]): Route(
             id=row["id"],
+            name=str(row["id"]),
             project_id=row["project_id"],
             max_queue=row["max_queue"],
             timeout_seconds=row["timeout_seconds"],

@@ -31,9 +31,7 @@ class Load:
     errors: int
 
 
-def wrk(
-    url: str, body: bytes, headers: dict[str, str], *, clients: int, seconds: float
-) -> Load:
+def wrk(url: str, body: bytes, headers: dict[str, str], *, clients: int, seconds: float) -> Load:
     """Every client sends its next request when it has its answer."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "body").write_bytes(body)

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 GATEWAY = (
     *("-m", "uvicorn", "controlplane.gateway:application", "--host", "127.0.0.1"),
     *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+    *("--no-proxy-headers", "--no-date-header", "--no-server-header"),
 )
 
 
@@ -99,9 +100,7 @@ def _served(folder: Path, stack: ExitStack) -> tuple[str, dict[str, str], int]:
     replica = Replica(folder / "replica", bearer=bearer_of(workload.id, workload.gang.fence))
     replica.start()
     stack.callback(replica.close)
-    Workload.objects.filter(pk=workload.pk).update(
-        service=msgspec.to_builtins(replica.service())
-    )
+    Workload.objects.filter(pk=workload.pk).update(service=msgspec.to_builtins(replica.service()))
     return str(endpoint.id), make.key(endpoint)[1], replica.process.pid
 
 

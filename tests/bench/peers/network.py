@@ -5,8 +5,8 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
+import torch
+from torch import nn
 
 LABELS = [str(digit) for digit in range(10)]
 

@@ -164,8 +164,7 @@ class TestBody:
 
         assert code(answer) == (415, "content_type_refused")
 
-    def test_that_comes_slowly_is_refused(self, replica, predict, settings):
-        settings.GATEWAY_BODY_SECONDS = 0.05
+    def test_that_comes_slowly_is_refused(self, impatient, replica, predict):
         endpoint = make.endpoint(replica)
         _, key = make.key(endpoint)
         host, port = predict.base.removeprefix("http://").split(":")
