@@ -56,6 +56,8 @@ async def _serve(engine: Engine, bearer: str, order: Order, context: RunContext)
         context.say(f"warm after {took:.2f} s; {engine.best_batch} rows at a time suffice")
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again
+        if ending.is_set():
+            return
         async with door.opened(engine, bearer, order.host) as opened:
             door.tell(order.workspace, opened.service)
             context.say(f"serving at {opened.service.host}:{opened.service.port}")

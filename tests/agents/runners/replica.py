@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
-from agents import runners
 from agents.protocol.calls import (
     MAX_MESSAGE_BYTES,
     TENSORS,
@@ -34,8 +34,8 @@ from agents.protocol.results import Signature, Tensor
 from agents.protocol.specs import REPLICA_BEARER
 from agents.recipes.image_classification.model import build
 from tests.agents.node.waiting import wait_for
+from tests.agents.runners.conftest import MAIN
 
-MAIN = Path(runners.__file__).with_name("__main__.py")
 BEARER = "a bearer of a replica"
 
 
@@ -176,6 +176,15 @@ class Gateway:
                     assert answer.id not in found
                     found[answer.id] = answer
         return found
+
+    async def rest(self) -> tuple[dict[int, Answer], int | None]:
+        """All answers until the replica closes the connection, and the code it closes it with."""
+        found: dict[int, Answer] = {}
+        try:
+            while True:
+                found |= await self.answers(1)
+        except ConnectionClosed as closed:
+            return found, closed.rcvd and closed.rcvd.code
 
     async def ask(self, body: bytes, *, kind: str = TENSORS, rows: int = 1) -> Answer:
         call = self.call(body, kind=kind, rows=rows)
