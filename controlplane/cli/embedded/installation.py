@@ -111,7 +111,8 @@ class Installation:
         return self._python(
             "web",
             *("-m", "uvicorn", "controlplane.asgi:application", "--host", HOST),
-            *("--port", str(self.chosen.port), "--ws", "websockets-sansio", "--no-access-log"),
+            *("--port", str(self.chosen.port), "--http", "controlplane.http:BoundedHttp"),
+            *("--ws", "websockets-sansio", "--no-access-log"),
             *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false"),
             *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
             ready=self.is_ready,
