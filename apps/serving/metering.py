@@ -83,9 +83,12 @@ class Meter:
             now = time.time()
             await asyncio.sleep(1.02 - now % 1)
             self._roll(int(time.time()))
-            self._tell()
-            if self._second % WINDOW_SECONDS == 0:
-                await self.store(until=self._second)
+            try:
+                self._tell()
+                if self._second % WINDOW_SECONDS == 0:
+                    await self.store(until=self._second)
+            except Exception:  # whatever it is, the counting goes on
+                log.exception("traffic cannot be told or stored")
 
     async def store(self, *, until: int | None = None) -> None:
         """Store the windows that ended by then; None: all there is."""
