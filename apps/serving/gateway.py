@@ -40,7 +40,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 PATHS = re.compile(r"/(?:api/)?v1/endpoints/([^/]+)/predict")
 PATIENCE_SECONDS = 0.1  # after which it is watched whether the caller is still there
-CONNECT_SECONDS = 2.0  # what a call waits for the first connection to a replica that is ready
+CONNECT_SECONDS = 5.0  # what a call waits for the first connection to a replica that is ready
 LARGE_BYTES = 256 * 1024  # read in a thread, so that the loop goes on
 UNREAD_BYTES = 64 * 1024  # of a refused body are swallowed; the connection of a longer one ends
 CLIENT_GONE = 499  # never sent: nobody is there to read it

@@ -224,7 +224,7 @@ class TestProof:
         Key.objects.filter(pk=id).update(revoked_at=timezone.now())
         moved(endpoint)
 
-        until(lambda: predict(endpoint, key).status_code == 401, seconds=1)
+        until(lambda: predict(endpoint, key).status_code == 401, seconds=5)
         assert code(predict(endpoint, key)) == (401, "key_revoked")
 
     def test_by_a_key_of_another_endpoint_finds_nothing(self, replica, predict):
@@ -242,7 +242,7 @@ class TestProof:
         endpoint.save()
         moved(endpoint)
 
-        until(lambda: predict(endpoint, key).status_code == 404, seconds=1)
+        until(lambda: predict(endpoint, key).status_code == 404, seconds=5)
 
     def test_by_a_members_token_or_a_runs(self, replica, predict):
         endpoint = make.endpoint(replica)
