@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError
 
 from agents.protocol.base import Reason
 from agents.protocol.calls import Answer
+from apps.accounts import credentials
 from apps.common.api import problem_response
 from apps.common.errors import DomainError, NotFound
 from apps.common.parsers import BodyTooLarge
@@ -331,7 +332,7 @@ class _Gateway:
     async def _prove(self, request: Request, endpoint: str, exchange: "_Exchange") -> None:
         """Refuse whoever may not call. On a miss the table is read once more: it may be news."""
         scheme, _, text = request.authorization.decode("latin-1").partition(" ")
-        if scheme.lower() == "bearer" and text.startswith(proofs.KEY_PREFIX + "_"):
+        if scheme.lower() == "bearer" and text.startswith(f"{credentials.KEY_PREFIX}_"):
             key = proofs.known_key(text, self.routes.table)
             if key is None or exchange.route is None:
                 await self._look_again(endpoint, exchange)

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Q
 
 from apps.common import hub
 from apps.common.sockets import in_thread
-from apps.serving.models import Key
+from apps.serving import services
 from apps.telemetry import histogram
 from apps.telemetry import services as telemetry
 from apps.telemetry.traffic import WINDOW_SECONDS, Tally, Window
@@ -163,7 +162,6 @@ def _store(
     gateway: UUID, windows: list[tuple[UUID, datetime, Window]], uses: dict[UUID, float]
 ) -> None:
     telemetry.record_traffic(gateway=gateway, windows=windows)
-    for id, at in uses.items():
-        used_at = datetime.fromtimestamp(at, UTC)
-        earlier = Q(last_used_at=None) | Q(last_used_at__lt=used_at)
-        Key.objects.filter(earlier, pk=id).update(last_used_at=used_at)
+    services.note_key_uses(
+        used_at={key: datetime.fromtimestamp(at, UTC) for key, at in uses.items()}
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from agents.protocol.base import Reason, Resources
 from agents.protocol.workloads import WorkloadState
@@ -576,6 +576,13 @@ def create_key(
     )
     _say(endpoint)
     return key, credentials.text_of(credentials.KEY_PREFIX, key.id, secret)
+
+
+def note_key_uses(*, used_at: Mapping[UUID, datetime]) -> None:
+    """Keep when keys were last used; a gateway that is behind another takes nothing back."""
+    for key_id, at in used_at.items():
+        earlier = Q(last_used_at=None) | Q(last_used_at__lt=at)
+        Key.objects.filter(earlier, pk=key_id).update(last_used_at=at)
 
 
 @transaction.atomic
