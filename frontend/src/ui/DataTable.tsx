@@ -466,7 +466,9 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const { key, shiftKey } = event
     const here = keys[index]
-    if (here === undefined) return
+    const target = event.target as HTMLElement
+    // a menu of a row is elsewhere on the page, but its keys come by here too
+    if (here === undefined || !event.currentTarget.contains(target)) return
     if (selectable && key === 'Escape' && selection.size > 0) {
       selection.clear()
       event.stopPropagation()
@@ -478,8 +480,9 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
       return
     }
     // a button in a row has its own keys
-    const onRow = event.target instanceof HTMLElement && event.target.matches('tr[data-index]')
-    if (!onRow || event.ctrlKey || event.metaKey || event.altKey) return
+    const row = target.closest<HTMLElement>('tr[data-index]')
+    if (target !== row && key === 'ArrowLeft') row?.focus()
+    if (target !== row || event.ctrlKey || event.metaKey || event.altKey) return
     const to = {
       ArrowDown: index + 1,
       ArrowUp: index - 1,
@@ -494,8 +497,10 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
       if (selectable && shiftKey) selection.extend(next, here)
       moved.current = true
       setActive(next)
+    } else if (key === 'ArrowRight') {
+      target.querySelector('button')?.focus()
     } else if (key === 'Enter') {
-      linkOf(event.target as HTMLElement)?.click()
+      linkOf(target)?.click()
     } else if (key === ' ' && selectable) {
       event.preventDefault()
       if (shiftKey) selection.extend(here)

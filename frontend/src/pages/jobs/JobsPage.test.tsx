@@ -125,6 +125,16 @@ describe('JobsPage', () => {
     expect(await sent?.json()).toEqual({ ids: ['j1', 'j2'] })
   })
 
+  it('clones a job from its row', async () => {
+    serve({ ...quiet, 'GET /api/v1/recipes': page(), 'GET /api/v1/nodes': page() })
+    const { router } = open('/projects/default/jobs')
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'What to do with train-digits' }),
+    )
+    await userEvent.click(await screen.findByRole('menuitem', { name: 'Clone' }))
+    await expect.poll(() => router.state.location.search).toEqual({ clone: 'j1' })
+  })
+
   it('teaches what a job is where there is none', async () => {
     serve({ ...quiet, [JOBS]: page() })
     const { router } = open('/projects/default/jobs')

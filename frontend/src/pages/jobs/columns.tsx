@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core'
 import { useMemo } from 'react'
 import { hasEnded } from '@/api/can'
 import type { Job, Project } from '@/api/types'
@@ -117,12 +116,11 @@ function State({ job }: { job: Job }) {
   const why = job.waiting ?? job.reason
   const told = why && say(why)
   return (
-    <Tooltip label={told} disabled={!told} multiline maw={360} openDelay={200}>
-      <span className={classes.state} data-above>
-        <StateBadge job={job} />
-        {told && <span className={classes.why}>{told}</span>}
-      </span>
-    </Tooltip>
+    // a hint of the browser's own: a list makes and drops many of these in every frame
+    <span className={classes.state} title={told ?? undefined} data-above={told ? true : undefined}>
+      <StateBadge job={job} />
+      {told && <span className={classes.why}>{told}</span>}
+    </span>
   )
 }
 
