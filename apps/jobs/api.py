@@ -262,7 +262,9 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
             FileRef(path=output.path, digest=output.artifact.digest, size=output.artifact.size)
             for output in selectors.outputs_of(run)
         ]
-        return Response(filesets.shown(files, holder=principal_of(request).id))
+        page = page_of(files, request, of=f"outputs of {run.id}")
+        shown = filesets.shown(page.data["results"], holder=principal_of(request).id)
+        return Response({**page.data, "results": shown})
 
     def _submission(self) -> dict[str, Any]:
         """The body, as its kind has it."""

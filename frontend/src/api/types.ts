@@ -38,6 +38,8 @@ export interface LineageNode {
   state: string | null
   created_at: string
 }
+export type JobEvent = Schemas['JobEvent']
+export type Output = Schemas['Output']
 
 /** A job as a list shows it: with how far it is, and the one number that it is about. */
 export type ListedJob = Job & {
@@ -46,3 +48,6 @@ export type ListedJob = Job & {
   time_left_seconds: number | null
   main_metric: { name: string; value: number | null; points: (number | null)[] } | null
 }
+
+export type Recipe = Schemas['Recipe']
+export type Resources = Schemas['Resources']

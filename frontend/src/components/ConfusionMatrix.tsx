@@ -46,6 +46,8 @@ export function ConfusionMatrix({ labels, counts, label, chosen, onChoose }: Pro
                 </th>
                 {cells.map((count, column) => {
                   const share = total > 0 ? count / total : 0
+                  // a mistake of one in a hundred is to be seen too
+                  const heat = row === column ? share : Math.sqrt(share)
                   const predicted = labels[column] ?? ''
                   const title = t('confusion.cell', {
                     actual,
@@ -61,8 +63,8 @@ export function ConfusionMatrix({ labels, counts, label, chosen, onChoose }: Pro
                       key={labels[column]}
                       className={classes.cell}
                       data-right={row === column || undefined}
-                      data-strong={share > 0.55 || undefined}
-                      style={{ '--share': share.toFixed(3) } as React.CSSProperties}
+                      data-strong={heat > 0.55 || undefined}
+                      style={{ '--share': heat.toFixed(3) } as React.CSSProperties}
                       title={title}
                     >
                       {onChoose && count > 0 ? (

@@ -4,6 +4,7 @@ import { STATES } from '@/util/job-states'
 import type { JobsSearch, NewJobSearch } from '@/util/path-builder'
 import { finite, oneOf, someOf, text } from '@/util/search'
 import { projectRoute } from './core'
+import { jobRoute } from './job'
 
 const jobsRoute = createRoute({
   getParentRoute: () => projectRoute,
@@ -35,4 +36,4 @@ const newJobRoute = createRoute({
 
 const KIND_NAMES = Object.keys(KINDS) as (keyof typeof KINDS)[]
 
-export const jobRoutes = [jobsRoute, newJobRoute] as const
+export const jobRoutes = [jobsRoute, newJobRoute, jobRoute] as const

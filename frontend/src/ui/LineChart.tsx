@@ -59,6 +59,8 @@ export interface LineChartProps {
   least?: number
   most?: number
   log?: boolean
+  /** Its steps are powers of two, as for bytes. */
+  binary?: boolean
   /** Beside the title. */
   note?: ReactNode
 }
@@ -75,7 +77,7 @@ const NO_MARKS: readonly number[] = []
  */
 export function LineChart(props: LineChartProps) {
   const { title, x, series, time = false, sync, range = null, note } = props
-  const { formatY, height = HEIGHT, log = false, least = null, most = null } = props
+  const { formatY, height = HEIGHT, log = false, least = null, most = null, binary = false } = props
   const { marks = NO_MARKS } = props
   const { t, format, language } = useI18n()
   const scheme = useComputedColorScheme('light')
@@ -115,7 +117,7 @@ export function LineChart(props: LineChartProps) {
     low && high ? [values, low, high] : [values],
   )
   const data: uPlot.AlignedData = [x, ...(log ? columns.map(positive) : columns)]
-  const arrangement = JSON.stringify([sync, scheme, lines, height, time, log, least, most])
+  const arrangement = JSON.stringify([sync, scheme, lines, height, time, log, least, most, binary])
   const drawn = useRef(data)
   useEffect(() => {
     drawn.current = data
@@ -126,7 +128,7 @@ export function LineChart(props: LineChartProps) {
     const host = box.current
     if (!host) return
     const built = buildPlot(
-      { host, lines, sync, height, time, log, least, most },
+      { host, lines, sync, height, time, log, least, most, binary },
       drawn.current,
       () => latest.current,
     )

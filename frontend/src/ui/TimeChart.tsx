@@ -4,7 +4,7 @@ import { LineChart, type LineChartProps, type LineSeries, type Range } from './L
 interface Props
   extends Pick<
     LineChartProps,
-    'sync' | 'marks' | 'onPick' | 'height' | 'least' | 'most' | 'log' | 'note'
+    'sync' | 'marks' | 'onPick' | 'height' | 'least' | 'most' | 'log' | 'binary' | 'note'
   > {
   title: string
   /** A value with its unit. */

@@ -33,14 +33,17 @@ interface Arrangement {
   /** Bounds of the vertical axis that the data alone would not reach. */
   least: number | null
   most: number | null
+  /** Steps of the vertical axis are powers of two, as for bytes. */
+  binary: boolean
 }
 
 /** A line this short is drawn with its points. */
 const FEW_POINTS = 30
 const CHARACTER_PX = 6.4
+const POWERS_OF_TWO = Array.from({ length: 60 }, (_, power) => 2 ** power)
 
 export function buildPlot(
-  { host, lines, sync, height, time, log, least, most }: Arrangement,
+  { host, lines, sync, height, time, log, least, most, binary }: Arrangement,
   data: uPlot.AlignedData,
   behaviour: () => Behaviour,
 ): uPlot {
@@ -109,9 +112,10 @@ export function buildPlot(
         },
         {
           ...axis,
+          ...(binary ? { incrs: POWERS_OF_TWO } : {}),
           // wide enough for its labels, and mostly the same, so that charts below each other align
           size: (_, labels) =>
-            Math.max(52, 14 + CHARACTER_PX * Math.max(0, ...(labels ?? []).map(lengthOf))),
+            Math.max(58, 14 + CHARACTER_PX * Math.max(0, ...(labels ?? []).map(lengthOf))),
           values: (_, ticks) => ticks.map((v) => (v === null ? '' : behaviour().formatY(v))),
         },
       ],

@@ -72,6 +72,63 @@ export const jobQuery = (project: string, id: string) =>
       ),
   })
 
+/** Every try at a job, the newest first. */
+export const runsQuery = (project: string, id: string) =>
+  queryOptions({
+    queryKey: ['job', id, 'runs'],
+    refetchInterval: sweep,
+    queryFn: ({ signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/jobs/{id}/runs', {
+          params: { path: { slug: project, id } },
+          signal,
+        }),
+      ),
+  })
+
+/** The files that a run left. */
+export const outputsQuery = (project: string, id: string, run: number) =>
+  infiniteQueryOptions({
+    queryKey: ['job', id, 'outputs', run],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/jobs/{id}/outputs', {
+          params: { path: { slug: project, id }, query: { run, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  })
+
+/** What happened to a job, oldest first. */
+export const jobEventsQuery = (project: string, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['job', id, 'events'],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/jobs/{id}/events', {
+          params: { path: { slug: project, id }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  })
+
+/** A model with its versions and how each was measured. */
+export const modelQuery = (project: string, ref: string) =>
+  queryOptions({
+    queryKey: ['model', project, ref],
+    queryFn: ({ signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/models/{ref}', {
+          params: { path: { slug: project, ref } },
+          signal,
+        }),
+      ),
+  })
+
 export const stopJob = (project: string, id: string) =>
   body(
     client.POST('/api/v1/projects/{slug}/jobs/{id}/stop', {
@@ -95,6 +152,17 @@ export const readLog = (project: string, id: string, run: number, offset: number
       params: { path: { slug: project, id }, query: { run, offset, limit: LOG_BYTES } },
     }),
   )
+
+/** Where in a log begins what was written at a second or after. */
+export const findInLog = async (project: string, id: string, run: number, second: number) => {
+  const since = new Date(second * 1000).toISOString()
+  const { offset } = await body(
+    client.GET('/api/v1/projects/{slug}/jobs/{id}/log', {
+      params: { path: { slug: project, id }, query: { run, since, limit: 4 } },
+    }),
+  )
+  return offset
+}
 
 /** What came of asking one of several jobs to stop. */
 export interface Stopped {
