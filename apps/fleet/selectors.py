@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
-from apps.fleet.models import Device, JoinToken, Node, Outbox, SigningKey
+from agents.protocol.base import Reason
+from apps.fleet.models import Contact, Device, JoinToken, Node, Outbox, SigningKey
 
 MOST_ENVELOPES = 1000
 
@@ -17,6 +18,15 @@ def nodes() -> QuerySet[Node]:
     """Every node that was not removed, with its devices."""
     devices = Prefetch("devices", Device.objects.order_by("index", "uuid"))
     return Node.objects.filter(removed_at=None).prefetch_related(devices)
+
+
+def absence(node: Node) -> Reason | None:
+    """Why a node takes no work now; None if it does."""
+    if node.cordoned_at is not None:
+        return Reason(code="node_cordoned", params={"node": node.name})
+    if node.contact != Contact.FRESH:
+        return Reason(code="node_unreachable", params={"node": node.name})
+    return None
 
 
 def join_tokens() -> QuerySet[JoinToken]:

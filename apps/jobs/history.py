@@ -31,24 +31,26 @@ def events_of(job: Job) -> list[JobEvent]:
     """Everything that is known to have happened to a job, oldest first."""
     runs = list(job.runs.order_by("number"))
     moves = workloads.events_of([run.gang_id for run in runs if run.gang_id])
-    told = list(_asked(job))
+    told: list[JobEvent] = []
     for run in runs:
         told += _of_run(run, moves.get(run.gang_id, []) if run.gang_id else [])
+    # rows are written last; what followed from a wish has the wish's own time, and not before it
+    first = min([job.created_at, *(event.at for event in told[:1])])
+    told = [*_asked(job, submitted_at=first), *told]
     told += _made(runs)
     return sorted(told, key=lambda event: event.at)  # stable: of one moment, in this order
 
 
-def _asked(job: Job) -> Iterator[JobEvent]:
+def _asked(job: Job, *, submitted_at: datetime) -> Iterator[JobEvent]:
     """What somebody asked for."""
     stopped_at = job.stop_asked_at
     for entry in audit.entries_about(job.id):
         at, by = entry.created_at, {"actor": entry.actor_name}
         match entry.action:
             case "job.submit":
-                at, what = job.created_at, Reason(code="event_submitted", params=by)
+                at, what = submitted_at, Reason(code="event_submitted", params=by)
             case "job.stop":
                 what = Reason(code="event_stop_asked", params=by)
-                # the entry is written last; what followed from the wish has the wish's own time
                 at, stopped_at = stopped_at or at, None
             case _:
                 continue
@@ -58,7 +60,8 @@ def _asked(job: Job) -> Iterator[JobEvent]:
 def _of_run(run: Run, moves: Sequence[WorkloadEvent]) -> Iterator[JobEvent]:
     if run.number > 1:
         what = Reason(code="event_queued_again", params={"run": run.number})
-        yield JobEvent(at=run.created_at, what=what, run=run.number)
+        at = min([run.created_at, *(move.at for move in moves[:1])])
+        yield JobEvent(at=at, what=what, run=run.number)
     before = S.PENDING
     for move in moves:
         state = S(move.state)

@@ -279,6 +279,33 @@ class JobSerializer(serializers.Serializer[Any]):
     main_metric = MainMetricSerializer(allow_null=True)
 
 
+class UseJobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=JobKind.choices)
+    state = serializers.ChoiceField(choices=JobState.choices)
+    submitted_by = serializers.CharField(
+        source="submitted_by.username", allow_null=True, default=None
+    )
+
+
+class UseRunSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=RunState.choices)
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class UseSerializer(serializers.Serializer[Any]):
+    """A run that read the version, and what it made."""
+
+    job = UseJobSerializer(source="run.job")
+    run = UseRunSerializer()
+    model_version = JobModelVersionSerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(allow_null=True)
+
+
 class StopManySerializer(StrictSerializer):
     ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=500)
 

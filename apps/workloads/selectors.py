@@ -12,6 +12,7 @@ from agents.protocol.base import Reason, Resources
 from agents.protocol.workloads import Cause, WorkloadState
 from apps.common import reasons
 from apps.common.errors import NotFound
+from apps.fleet import selectors as fleet
 from apps.fleet.models import Contact, Device, Node
 from apps.workloads import placement
 from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
@@ -149,16 +150,7 @@ def _absent() -> list[placement.NodeFit]:
     """The nodes that may take nothing now."""
     nodes = Node.objects.filter(removed_at=None)
     absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
-    return [placement.NodeFit(node.id, node.name, absence(node)) for node in absent]
-
-
-def absence(node: Node) -> Reason | None:
-    """Why a node takes no work now; None if it does."""
-    if node.cordoned_at is not None:
-        return Reason(code="node_cordoned", params={"node": node.name})
-    if node.contact != Contact.FRESH:
-        return Reason(code="node_unreachable", params={"node": node.name})
-    return None
+    return [placement.NodeFit(node.id, node.name, fleet.absence(node)) for node in absent]
 
 
 def _devices(

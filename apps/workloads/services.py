@@ -131,10 +131,18 @@ def request_gang(
         waiting_reason=None if nodes else reasons.to_row(Reason(code="no_nodes")),
     )
     bodies = [encode_spec(spec) for spec in specs]
-    Workload.objects.bulk_create(
+    workloads = Workload.objects.bulk_create(
         Workload(gang=gang, rank=rank, spec=body, spec_sha256=sha256_of(body))
         for rank, body in enumerate(bodies)
     )
+    if gang.waiting_reason:
+        _note(
+            workloads[0].id,
+            WorkloadState.PENDING,
+            at=at,
+            reason=gang.waiting_reason,
+            most=MOST_WAITS,
+        )
     publish(GangQueued(gang_id=gang.id))
     return gang
 

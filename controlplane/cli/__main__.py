@@ -6,7 +6,20 @@ from typing import Any
 import click
 
 from agents import __version__
-from controlplane.cli.commands import datasets, demo, jobs, login, models, nodes, projects, up
+from controlplane.cli.commands import (
+    datasets,
+    demo,
+    jobs,
+    login,
+    members,
+    models,
+    nodes,
+    projects,
+    recipes,
+    tokens,
+    up,
+    users,
+)
 
 
 class Commands(click.Group):
@@ -38,7 +51,11 @@ main.add_command(projects.projects)
 main.add_command(datasets.datasets)
 main.add_command(jobs.jobs)
 main.add_command(models.models)
+main.add_command(recipes.recipes)
 main.add_command(nodes.nodes)
+main.add_command(users.users)
+main.add_command(members.members)
+main.add_command(tokens.tokens)
 
 if __name__ == "__main__":
     main(prog_name="datahall")

@@ -56,6 +56,12 @@ class Client:
         answer = self._ask("POST", path, json=body if body is not None else {}, headers=headers)
         return answer.json() if answer.content else None
 
+    def patch(self, path: str, body: Any) -> Any:
+        return self._ask("PATCH", path, json=body).json()
+
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
     def pages(self, path: str, **params: Any) -> Iterator[Any]:
         """Every row of a list, page by page."""
         cursor = None
@@ -74,7 +80,7 @@ class Client:
         return f"/projects/{self.project}/{path}"
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        # a GET may be repeated, and a POST carries a key: a server that restarts goes unnoticed
+        # a POST carries a key, the others may be repeated: a server that restarts goes unnoticed
         for delay in (0.5, 1, 2, 4, None):
             try:
                 answer = self._http.request(method, f"{self.url}/api/v1{path}", **more)

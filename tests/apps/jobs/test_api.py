@@ -221,7 +221,7 @@ class TestOutputs:
         Agent(hosts.node()).run().succeed({"a/b.txt": b"hello"})
         settled(job)
 
-        (file,) = body_of(client.get(url(project, job.id, "outputs")))
+        (file,) = body_of(client.get(url(project, job.id, "outputs")))["results"]
 
         assert (file["path"], file["size"]) == ("a/b.txt", 5)
         assert file["url"].startswith("/transfer/")

@@ -109,6 +109,21 @@ export const outputsQuery = (project: string, id: string, run: number) =>
     getNextPageParam: ({ next }) => next ?? undefined,
   })
 
+/** What happened to a job, oldest first. */
+export const jobEventsQuery = (project: string, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['job', id, 'events'],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/jobs/{id}/events', {
+          params: { path: { slug: project, id }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  })
+
 /** A model with its versions and how each was measured. */
 export const modelQuery = (project: string, ref: string) =>
   queryOptions({

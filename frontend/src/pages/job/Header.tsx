@@ -229,7 +229,7 @@ function Next({ icon, to, text }: { icon: ReactNode; to: LinkProps; text: string
   return (
     <Button
       size="xs"
-      variant="light"
+      variant="default"
       leftSection={icon}
       renderRoot={(props) => <Link {...props} {...to} />}
     >

@@ -356,6 +356,35 @@ describe('JobPage', () => {
     expect(await within(box).findByText('two')).toBeTruthy()
   })
 
+  it('tells what happened, and who did it', async () => {
+    const what = { code: 'event_submitted', params: { actor: 'ada' }, text: '' }
+    const event = {
+      at: '2030-01-01T12:00:00Z',
+      what,
+      actor: 'ada',
+      run: null,
+      node: null,
+      reason: null,
+    }
+    serve({ ...quiet, [`${JOB}/events`]: page(event) })
+    open(`${ADDRESS}?tab=events`)
+    const table = await screen.findByRole('table', { name: 'Events' })
+    expect(await within(table).findByText(/ada.*submitted|submitted.*ada/i)).toBeTruthy()
+  })
+
+  it('shows how to submit it again, in every form, and the whole of it', async () => {
+    serve({
+      ...quiet,
+      [JOB]: job({ config: { recipe: 'image_classification', dataset: 'digits@1' } }),
+    })
+    open(`${ADDRESS}?tab=config`)
+    const text = await screen.findByRole('region', { name: 'Submitted as' })
+    expect(text.textContent).toContain('recipe: image_classification')
+    await userEvent.click(screen.getByRole('radio', { name: 'curl' }))
+    expect(screen.getAllByText(/^curl 'http/)).toHaveLength(1)
+    expect(screen.getByText(/"submitted_by": "ada"/)).toBeTruthy()
+  })
+
   it('says that a job that is not there is not there', async () => {
     serve({ ...quiet, [JOB]: new Refusal(404, { code: 'not_found' }) })
     open(ADDRESS)

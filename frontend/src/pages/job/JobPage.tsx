@@ -12,6 +12,7 @@ import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { type JobTab, pb } from '@/util/path-builder'
 import { ConfigTab } from './ConfigTab'
+import { EventsTab } from './EventsTab'
 import { Header } from './Header'
 import classes from './JobPage.module.css'
 import { LogsTab } from './LogsTab'
@@ -23,6 +24,7 @@ const TABS: [JobTab, MessageKey][] = [
   ['overview', 'job.tab_overview'],
   ['logs', 'job.tab_logs'],
   ['outputs', 'job.tab_outputs'],
+  ['events', 'job.tab_events'],
   ['config', 'job.tab_config'],
 ]
 
@@ -152,6 +154,9 @@ function JobTabs({ project, job, run, overview, logs, waiting }: TabsProps) {
         <Tabs.Panel value="logs">{logs ?? waiting}</Tabs.Panel>
         <Tabs.Panel value="outputs">
           {run ? <OutputsTab {...{ project, job, run }} /> : waiting}
+        </Tabs.Panel>
+        <Tabs.Panel value="events">
+          <EventsTab project={project} job={job} />
         </Tabs.Panel>
         <Tabs.Panel value="config">
           <ConfigTab project={project} job={job} />
