@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Skeleton } from '@mantine/core'
+import { ActionIcon, Button, Skeleton, VisuallyHidden } from '@mantine/core'
 import { Link, type LinkProps } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp, ChevronsUpDown, Download, X } from 'lucide-react'
@@ -347,7 +347,9 @@ function Head<Row>({ column, sort, onSort, width, onWidth }: HeadProps<Row>) {
           <Arrow size={12} aria-hidden data-on={way && true} />
         </button>
       ) : (
-        <span className={classes.head}>{header}</span>
+        <span className={classes.head}>
+          {header || <VisuallyHidden>{t('table.actions')}</VisuallyHidden>}
+        </span>
       )}
       {header && (
         // biome-ignore lint/a11y/useSemanticElements: it separates two columns and can be moved
