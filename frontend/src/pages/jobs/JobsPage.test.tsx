@@ -97,7 +97,8 @@ describe('JobsPage', () => {
       LiveEnd.current?.tell('project.p1', { event: 'job.moved' })
     })
 
-    expect(await screen.findByText('25 %')).toBeTruthy()
+    // in its column, and under the name where the screen is narrow
+    expect((await screen.findAllByText(/25 %/)).length).toBe(2)
     expect(screen.getByText('1 m 30 s')).toBeTruthy()
   })
 

@@ -25,7 +25,10 @@ export function useColumns(project: Project): Column<Job>[] {
           <>
             {job.name}
             <span className={classes.narrow}>
-              {t(KINDS[job.kind])} · {format.when(job.created_at)}
+              {t(KINDS[job.kind])} ·{' '}
+              {job.progress !== null && !hasEnded(job)
+                ? format.percent(job.progress * 100)
+                : format.when(job.created_at)}
             </span>
           </>
         ),
@@ -33,7 +36,7 @@ export function useColumns(project: Project): Column<Job>[] {
       {
         id: 'state',
         header: t('jobs.state'),
-        width: 190,
+        width: 180,
         value: ({ state }) => state,
         cell: (job) => <State job={job} />,
       },
