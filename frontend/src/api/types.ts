@@ -37,6 +37,5 @@ export type LineageNode = Lineage['nodes'][number]
 
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']
-export type Dataset = Schemas['Dataset']
 export type JobSubmit = Schemas['JobSubmitRequest']
 export type JobPreview = Schemas['JobPreview']

@@ -11,6 +11,7 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Facts } from '@/ui/Facts'
 import { Panel } from '@/ui/Panel'
 import { PictureGrid } from '@/ui/PictureGrid'
+import { TextLink } from '@/ui/TextLink'
 import { detailsOf, newestFirst } from '@/util/comparison'
 import { pb } from '@/util/path-builder'
 import classes from './Evaluations.module.css'
@@ -79,9 +80,9 @@ export function Evaluations({ project, model, version }: Props) {
           detail?.made_by
             ? [
                 t('models.measured_by'),
-                <Link key="job" {...pb.job(project, detail.made_by.id)}>
+                <TextLink key="job" {...pb.job(project, detail.made_by.id)}>
                   {detail.made_by.name}
-                </Link>,
+                </TextLink>,
               ]
             : null,
         ]}

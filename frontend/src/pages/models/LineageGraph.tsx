@@ -9,6 +9,7 @@ import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { layered, type Placed } from '@/util/lineage'
 import { beside, pb } from '@/util/path-builder'
 import classes from './LineageGraph.module.css'
@@ -174,8 +175,9 @@ function AsList({ project, lineage }: { project: string; lineage: Lineage }) {
           if (!a || !b) return null
           return (
             <li key={`${from}-${to}-${role}`}>
-              <Link {...placeOf(project, a)}>{nameOf(a)}</Link> <span>{t(ROLES[role])}</span>{' '}
-              <Link {...placeOf(project, b)}>{nameOf(b)}</Link>
+              <TextLink {...placeOf(project, a)}>{nameOf(a)}</TextLink>{' '}
+              <span>{t(ROLES[role])}</span>{' '}
+              <TextLink {...placeOf(project, b)}>{nameOf(b)}</TextLink>
             </li>
           )
         })}
@@ -196,6 +198,6 @@ function placeOf(project: string, node: LineageNode): LinkProps {
     case 'model_version':
       return pb.model(project, node.name, { version })
     case 'endpoint':
-      return beside.endpoint(project, node.name) as LinkProps
+      return beside.endpoint(project, node.name)
   }
 }
