@@ -117,6 +117,27 @@ describe('JobPage', () => {
     await expect.poll(() => told('CPU')).toMatch(/^40 % at \d\d:\d\d:03$/)
   })
 
+  it('joins what the machine says now to what is stored of it', async () => {
+    serve({ ...quiet, 'GET /api/v1/nodes/n1/series': series(10, 20, null) })
+    open(`${ADDRESS}?axis=time`)
+    // what is not stored yet is no gap
+    await expect.poll(() => told('CPU')).toMatch(/^20 % at \d\d:\d\d:01$/)
+
+    for (const [after, cpu] of [
+      [1, 99],
+      [3, 77],
+    ] as const) {
+      const at = NOON + after
+      await tell('node.n1', { event: 'sample', at, host: { cpu_percent: cpu }, devices: {} })
+    }
+
+    await expect.poll(() => told('CPU')).toMatch(/^77 % at \d\d:\d\d:03$/)
+    const chart = screen.getByRole('slider', { name: 'CPU' })
+    chart.focus()
+    await userEvent.keyboard('{Home}{ArrowRight}')
+    expect(await told('CPU')).toMatch(/^20 % at/) // a second that is stored is not there twice
+  })
+
   it('leads from a second of the charts to the log', async () => {
     const asked = serve({
       ...quiet,

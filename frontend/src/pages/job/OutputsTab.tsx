@@ -152,13 +152,16 @@ function Measured({ project, job, model }: Omit<Props, 'run'> & { model: Ref }) 
   )
 }
 
+/** What a run left is taken in a moment before or after the job is seen to have ended. */
+const SLACK_MS = 60_000
+
 /** Of a model version's evaluations those that this job made. */
 function isOf(job: Job, { created_at, dataset_version }: Evaluation): boolean {
   if (!job.inputs.some(({ version }) => version === dataset_version)) return false
   // others may measure the same version on the same data later
-  const after = job.started_at !== null && created_at >= job.started_at
-  const slack = 60_000
-  const before = job.ended_at === null || Date.parse(created_at) <= Date.parse(job.ended_at) + slack
+  const at = Date.parse(created_at)
+  const after = job.started_at !== null && at >= Date.parse(job.started_at)
+  const before = job.ended_at === null || at <= Date.parse(job.ended_at) + SLACK_MS
   return after && before
 }
 
