@@ -15,13 +15,8 @@ export type JobEvent = Schemas['JobEvent']
 export type Output = Schemas['Output']
 export type Evaluation = Schemas['Evaluation']
 
-/** A job as a list shows it: with how far it is, and the one number that it is about. */
-export type ListedJob = Job & {
-  /** Between 0 and 1, if it says so. */
-  progress: number | null
-  time_left_seconds: number | null
-  main_metric: { name: string; value: number | null; points: (number | null)[] } | null
-}
-
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']
+export type Dataset = Schemas['Dataset']
+export type JobSubmit = Schemas['JobSubmitRequest']
+export type JobPreview = Schemas['JobPreview']

@@ -38,8 +38,8 @@ export interface JobsSearch {
   owner?: 'me' | undefined
   dataset?: string | undefined
   model?: string | undefined
-  /** Only of the last so many hours. */
-  hours?: number | undefined
+  /** Only what is over, and only since then. */
+  ended?: 'hour' | 'today' | 'week' | undefined
   /** A column, after a minus if falling. */
   order?: string | undefined
 }
