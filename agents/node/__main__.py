@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
                 use_broker=not options.no_broker,
                 use_pull=not options.no_pull,
                 simulated_gpus=options.simulate_gpus,
+                advertise_host=options.advertise_host,
             ),
             os.environ,
         )
@@ -104,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--no-broker", action="store_true", help="live by pulling alone")
     running.add_argument("--no-pull", action="store_true", help="live by the broker alone")
     running.add_argument("--simulate-gpus", type=int, default=0, metavar="N")
+    running.add_argument(
+        "--advertise-host",
+        default="",
+        metavar="HOST",
+        help="where gateways reach what serves here; the address towards the control plane "
+        "by default",
+    )
     running.set_defaults(run=run)
 
     joining = verbs.add_parser("join", help="trade a join token for an identity")

@@ -42,6 +42,7 @@ class Options:
     use_broker: bool = True
     use_pull: bool = True
     simulated_gpus: int = 0
+    advertise_host: str = ""
 
 
 class Daemon:
@@ -73,6 +74,7 @@ class Daemon:
                 workloads=state.workloads,
                 environments=state.environments,
                 url=identity.url,
+                advertise_host=self._options.advertise_host,
                 lifeline=self._lifeline,
                 on_news=lambda: link.wake(),
             ),

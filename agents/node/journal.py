@@ -16,6 +16,9 @@ from agents.protocol.envelope import Order
 from agents.protocol.link import WorkloadReport
 from agents.protocol.workloads import WorkloadState
 
+SERVICE = "service"  # a stream of one piece: where a workload that serves is reached
+AWAITED, TOLD = 1, 2  # its positions
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -115,6 +118,26 @@ class Journal:
                 "SELECT 1 FROM reports WHERE workload = ? LIMIT 1", (str(claim.workload),)
             ).fetchone()
         return row is not None
+
+    def await_service(self, claim: Claim) -> None:
+        """Note that this workload is one that serves and will say where."""
+        self.keep_positions({(claim.workload, SERVICE): AWAITED})
+
+    def awaits_service(self, claim: Claim) -> bool:
+        return self.position(claim.workload, SERVICE) == AWAITED
+
+    def tell_service(self, report: WorkloadReport) -> None:
+        """Spool the report of where a workload is reached, once in its life."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE positions SET offset = ? WHERE workload = ? AND stream = ? AND offset = ?",
+                (TOLD, str(report.workload), SERVICE, AWAITED),
+            )
+            if cursor.rowcount:
+                cursor.execute(
+                    "INSERT INTO reports (workload, body) VALUES (?, ?)",
+                    (str(report.workload), msgspec.msgpack.encode(report)),
+                )
 
     def position(self, workload: UUID, stream: str) -> int:
         """How far a stream of a workload is known to be stored."""

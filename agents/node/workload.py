@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from agents.node import failures, outputs, shim, workspace
+from agents.node import failures, outputs, services, shim, workspace
 from agents.node.client import ControlPlane, Refused, TicketRefused, until_answered
 from agents.node.concurrency import each
 from agents.node.failures import Exit, Failed
@@ -33,7 +33,14 @@ from agents.protocol.rest import (
     StartRequest,
     Ticket,
 )
-from agents.protocol.specs import FileRef, ScriptSpec, WorkloadSpec, decode_spec, sha256_of
+from agents.protocol.specs import (
+    FileRef,
+    ScriptSpec,
+    ServeSpec,
+    WorkloadSpec,
+    decode_spec,
+    sha256_of,
+)
 from agents.protocol.workloads import Cause, WorkloadState
 
 log = logging.getLogger(__name__)
@@ -63,6 +70,7 @@ class Surroundings:
     workloads: Path
     environments: Path
     url: str
+    advertise_host: str  # where others reach this node; "": the address towards the control plane
     lifeline: int | None
     on_news: Callable[[], None]  # there is something new to send
 
@@ -180,6 +188,8 @@ class Workload:
         answer = await self._approval()
         await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
         self.state = WorkloadState.STARTING
+        if isinstance(spec.payload, ServeSpec):
+            await self._in_thread(self._around.journal.await_service, self.claim)
         self._tickets = {ticket.digest: ticket for ticket in answer.tickets}
         with self._around.store.pinned(self._tickets):
             await asyncio.to_thread(self._workspace.create)
@@ -257,9 +267,10 @@ class Workload:
     ) -> "subprocess.Popen[bytes]":
         here = self._workspace
         env = workspace.environment(here, spec, answer, url=self._around.url)
+        host = self._around.advertise_host or services.advertised_host(self._around.url)
         here.write(
             "order.json",
-            workspace.order(here, spec, environments=self._around.environments, env=env),
+            workspace.order(here, spec, environments=self._around.environments, env=env, host=host),
         )
         here.write(
             "spec.json",
@@ -301,7 +312,10 @@ class Workload:
             self._shim = started.shim
             if self._asked is not None:
                 await self._pass_on(started.shim, self._asked)
-            await self._gone(started.shim)
+            async with asyncio.TaskGroup() as meanwhile:
+                telling = meanwhile.create_task(self._tell_service())
+                await self._gone(started.shim)
+                telling.cancel()
         ended = self._workspace.exit()
         if ended is not None:
             return ended
@@ -309,6 +323,14 @@ class Workload:
         if started.boot_id != shim.boot_id():
             return Failed("node_restarted", cause=Cause.NODE_LOST), time.time()
         return Failed("supervisor_lost", detail=self._workspace.shim_said()), time.time()
+
+    async def _tell_service(self) -> None:
+        """Say where it is reached, if it serves and that is not said yet."""
+        if await self._in_thread(self._around.journal.awaits_service, self.claim):
+            service = await services.announced(self._workspace)
+            report = self._to_report(WorkloadState.RUNNING, service=service)
+            await self._in_thread(self._around.journal.tell_service, report)
+            self._around.on_news()
 
     async def _gone(self, process: Process) -> None:
         await gone(process)
@@ -415,7 +437,14 @@ class Workload:
         )
 
     async def _report(self, state: WorkloadState, *, at: float | None = None, **more: Any) -> None:
-        report = WorkloadReport(
+        await self._in_thread(self._around.journal.move, self._to_report(state, at=at, **more))
+        self.state = state
+        self._around.on_news()
+
+    def _to_report(
+        self, state: WorkloadState, *, at: float | None = None, **more: Any
+    ) -> WorkloadReport:
+        return WorkloadReport(
             seq=0,  # the journal gives it
             workload=self.id,
             fence=self.claim.fence,
@@ -423,9 +452,6 @@ class Workload:
             at=time.time() if at is None else at,
             **more,
         )
-        await self._in_thread(self._around.journal.move, report)
-        self.state = state
-        self._around.on_news()
 
     async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
         """What is being written down gets written down, also when nobody waits for it any more."""

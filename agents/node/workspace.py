@@ -132,6 +132,13 @@ class Workspace:
             return None
         return found if isinstance(found, dict) else None
 
+    def service(self, limit: int) -> bytes | None:
+        """What a payload that serves says of itself, unread: a payload can write here."""
+        try:
+            return _read_plain(self.folder / "service.json", limit)
+        except OSError:
+            return None
+
     def log_tail(self) -> bytes:
         try:
             return _read_plain(self.log, TAIL_BYTES, from_end=True)
@@ -200,7 +207,12 @@ def environment(
 
 
 def order(
-    workspace: Workspace, spec: WorkloadSpec, *, environments: Path, env: Mapping[str, str]
+    workspace: Workspace,
+    spec: WorkloadSpec,
+    *,
+    environments: Path,
+    env: Mapping[str, str],
+    host: str,
 ) -> dict[str, Any]:
     """``order.json``: what the runner needs to know."""
     return {
@@ -208,6 +220,7 @@ def order(
         "workspace": str(workspace.folder),
         "environments": str(environments),
         "env": dict(env),
+        "host": host,
     }
 
 

@@ -42,7 +42,7 @@ class Call(msgspec.Struct, array_like=True, frozen=True):
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
     id: int
-    status: int  # as in HTTP: 200, 4xx the caller's fault, 503 not taken: another replica may
+    status: int  # 200, 4xx the caller's fault, 500 the model's, 503 not taken: another may
     body: bytes = b""  # JSON array with a prediction for each row
     code: str = ""  # of a refusal, with its parameters
     params: dict[str, Any] = {}

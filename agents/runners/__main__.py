@@ -1,6 +1,6 @@
 """Run one workload: ``python -I <this file> <workspace>``, started by the node's shim.
 
-It prepares the inputs, then becomes the user's script or runs a recipe or an import itself.
+It prepares the inputs, then becomes the user's script or does itself what is asked for.
 What is not the payload's own fault is said in ``failure.json``, for the daemon to report.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 if __name__ == "__main__":  # -I keeps the caller's folders off the path, and ours with them
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agents.protocol.specs import ImportSpec, RecipeSpec, ScriptSpec
+from agents.protocol.specs import EvaluateSpec, ImportSpec, RecipeSpec, ScriptSpec, ServeSpec
 from agents.runners import inputs, recipe, script
 from agents.runners.failure import Failure
 from agents.runners.importing import importer
@@ -38,6 +38,14 @@ def _run(order: Order) -> None:
             recipe.run(payload, order)
         case ImportSpec() as payload:
             importer.run(payload, order)
+        case ServeSpec() as payload:
+            from agents.runners import serve  # it brings torch, which takes a second
+
+            serve.run(payload, order)
+        case EvaluateSpec() as payload:
+            from agents.runners import evaluate
+
+            evaluate.run(payload, order)
 
 
 if __name__ == "__main__":

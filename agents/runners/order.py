@@ -14,6 +14,7 @@ class Order(msgspec.Struct, frozen=True):
     workspace: Path
     environments: Path  # cache of virtual environments, shared by workloads
     env: dict[str, str]  # the payload's whole environment
+    host: str = "127.0.0.1"  # where others reach this node
 
     @property
     def fetched(self) -> Path:

@@ -13,6 +13,7 @@ from agents.runners.importing.importer import files_below
 from agents.runners.importing.layout import TEST, Picture, recognise
 from agents.runners.importing.pictures import UnreadablePicture, decode
 
+MOST_NAMED = 10
 HELD_OUT_SHARE = 5  # one in five, where the data brings no test split of its own
 
 
@@ -51,12 +52,35 @@ def load(root: Path, *, size: int, color: str, memory_bytes: int) -> Data:
     if not train or not test:
         raise Failure("data_split_empty", split="test" if train else "train")
     return Data(
-        train=_read(root, train, labels, size, mode),
-        test=_read(root, test, labels, size, mode),
+        train=read(root, train, labels, size, mode),
+        test=read(root, test, labels, size, mode),
         test_name=test[0].split or "held-out",
         labels=labels,
         channels=channels,
     )
+
+
+def chosen(root: Path, split: str, labels: list[str]) -> tuple[list[Picture], str]:
+    """The pictures to measure a model with, and the name of their split; raises ``Failure``.
+
+    With no split named: the data's own test split, or else all there is.
+    """
+    found = recognise(files_below(root))
+    if found.kind != "images_by_class":
+        raise Failure("data_not_images_by_class", kind=found.kind)
+    pictures = [picture for picture in found.pictures if picture.split == split]
+    if not split:
+        test = [picture for picture in found.pictures if picture.split.lower() in TEST]
+        pictures = test or found.pictures
+        split = test[0].split if test else "all"
+    if not pictures:
+        known = sorted({picture.split for picture in found.pictures if picture.split})
+        raise Failure("data_split_unknown", split=split, known=", ".join(known) or "-")
+    unknown = sorted({picture.label for picture in pictures} - set(labels))
+    if unknown:
+        shown = ", ".join(unknown[:MOST_NAMED]) + (", ..." if unknown[MOST_NAMED:] else "")
+        raise Failure("data_labels_unknown", unknown=len(unknown), labels=shown)
+    return pictures, split
 
 
 def _split(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
@@ -84,7 +108,8 @@ def _mode(root: Path, pictures: list[Picture], color: str) -> str:
     return "L"
 
 
-def _read(root: Path, pictures: list[Picture], labels: list[str], size: int, mode: str) -> Split:
+def read(root: Path, pictures: list[Picture], labels: list[str], size: int, mode: str) -> Split:
+    """Every picture, scaled to ``size``, as one tensor; raises ``Failure``."""
     channels = len(mode) if mode == "RGB" else 1
     images = torch.empty((len(pictures), channels, size, size), dtype=torch.uint8)
     for index, picture in enumerate(pictures):

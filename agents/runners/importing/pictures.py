@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -35,7 +36,7 @@ def profile(root: Path, layout: Layout, run: RunContext) -> Profile:
         made = thumbnails[picture.label]
         if len(made) < THUMBNAILS_PER_CLASS:
             name = f"thumbnails/{labels.index(picture.label)}/{len(made):02}.webp"
-            _thumbnail(image, run.outputs / name)
+            save_thumbnail(image, run.outputs / name)
             made.append(name)
         if number % REPORT_EVERY == 0 or number == len(layout.pictures):
             run.report(number, progress=number / len(layout.pictures))
@@ -59,12 +60,21 @@ class UnreadablePicture(Exception):
     """The bytes are not the picture they claim to be."""
 
 
-def decode(path: Path) -> Image.Image:
-    """A picture, wholly decoded; raises ``UnreadablePicture``."""
+def decode(
+    source: Path | IO[bytes], *, formats: list[str] | None = None, max_pixels: int | None = None
+) -> Image.Image:
+    """A picture, wholly decoded; raises ``UnreadablePicture``.
+
+    Its size is looked at before a pixel is. ``formats``, as Pillow names them, are all by default.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(source, formats=formats) as image:
+                if max_pixels is not None and image.width * image.height > max_pixels:
+                    raise UnreadablePicture(
+                        f"{image.width} x {image.height} pixels; at most {max_pixels} are taken"
+                    )
                 image.load()
                 return image.copy()
     # Pillow's decoders raise whatever their format's parser trips over
@@ -74,11 +84,12 @@ def decode(path: Path) -> Image.Image:
         raise UnreadablePicture(str(error)) from None
 
 
-def _thumbnail(image: Image.Image, path: Path) -> None:
+def save_thumbnail(image: Image.Image, path: Path) -> None:
+    """A small copy, in the format the path's suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
     small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    small.save(path, "WEBP", quality=80)
+    small.save(path, quality=80)
 
 
 def _schema(sizes: Counter[tuple[int, int]], modes: Counter[str]) -> dict[str, object]:

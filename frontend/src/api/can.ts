@@ -3,7 +3,7 @@
  * why it cannot be pressed. The server has the last word; each line names where.
  */
 import type { MessageKey } from '@/i18n/translate'
-import type { Job, Project } from './types'
+import type { DatasetVersion, Job, Project } from './types'
 
 type Role = Project['role']
 
@@ -40,5 +40,19 @@ export const jobCan = {
     if (hasEnded(job)) return 'can.job_over'
     if (job.stop_asked_at) return 'can.job_stopping'
     return undefined
+  },
+}
+
+export const datasetCan = {
+  /** `needs` of DatasetViewSet in apps/datasets/api.py and of UploadViewSet in apps/artifacts/api.py. */
+  upload(project: Project): Verdict {
+    return atLeast('member', project) ? undefined : 'can.needs_member'
+  },
+
+  /** `_dataset` of apps/jobs/specs.py: a version is read only when it is ready. */
+  train(version: Pick<DatasetVersion, 'state'>, project: Project): Verdict {
+    if (version.state === 'importing') return 'datasets.train_importing'
+    if (version.state === 'failed') return 'datasets.train_failed'
+    return jobCan.submit(project)
   },
 }

@@ -11,9 +11,35 @@ export type Run = Schemas['Run']
 export type NodeSeries = Schemas['NodeSeries']
 export type LogSlice = Schemas['Log']
 export type Metrics = Schemas['Metrics']
+export type Upload = Schemas['Upload']
+export type Dataset = Schemas['Dataset']
+export type DatasetDetail = Schemas['DatasetDetail']
+export type DatasetVersion = Schemas['DatasetVersion']
+export type DatasetVersionDetail = Schemas['DatasetVersionDetail']
+export type Model = Schemas['Model']
+export type ModelDetail = Schemas['ModelDetail']
+export type ModelVersion = Schemas['ModelVersionDetail']
+export type ModelVersionPage = Schemas['ModelVersionPage']
+export type Evaluation = Schemas['Evaluation']
+export type EvaluationDetail = Schemas['EvaluationDetail']
+export type Use = Schemas['Use']
+
+/** What a model came from and what came of it. */
+export interface Lineage {
+  nodes: LineageNode[]
+  edges: { from: string; to: string; role: 'input' | 'output' | 'evaluation' | 'serving' }[]
+}
+
+export interface LineageNode {
+  id: string
+  kind: 'dataset_version' | 'job' | 'model_version' | 'endpoint'
+  name: string
+  number: number | null
+  state: string | null
+  created_at: string
+}
 export type JobEvent = Schemas['JobEvent']
 export type Output = Schemas['Output']
-export type Evaluation = Schemas['Evaluation']
 
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']

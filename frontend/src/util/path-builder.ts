@@ -54,6 +54,44 @@ export interface NewJobSearch {
   evaluate?: string | undefined
 }
 
+export const DATASET_TABS = ['data', 'files', 'used', 'events', 'inspect'] as const
+export const MODEL_TABS = ['versions', 'lineage', 'files', 'events', 'inspect'] as const
+
+/** Which datasets are listed. */
+export interface DatasetsSearch {
+  /** A part of the name. */
+  name?: string | undefined
+  /** The upload form is open, for a dataset of this name; empty: for one to be named. */
+  upload?: string | undefined
+}
+
+export interface DatasetSearch {
+  /** Without it the newest one is shown. */
+  version?: number | undefined
+  tab?: (typeof DATASET_TABS)[number] | undefined
+  /** The one class that is shown. */
+  label?: string | undefined
+}
+
+/** Which models are listed. */
+export interface ModelsSearch {
+  /** A part of the name. */
+  name?: string | undefined
+}
+
+export interface ModelSearch {
+  /** Without it the newest one is shown. */
+  version?: number | undefined
+  /** The version that it is compared with. */
+  compare?: number | undefined
+  tab?: (typeof MODEL_TABS)[number] | undefined
+  /** The evaluation that is shown, by its place among the version's, newest first. */
+  evaluation?: number | undefined
+  /** The cell of the confusion matrix whose examples are shown: what it is, what it was taken for. */
+  truth?: string | undefined
+  predicted?: string | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
@@ -64,11 +102,25 @@ export const pb = {
     linkOptions({ to: '/projects/$project/jobs/new', params: { project }, search }),
   job: (project: string, job: string, search: JobSearch = {}) =>
     linkOptions({ to: '/projects/$project/jobs/$job', params: { project, job }, search }),
+  datasets: (project: string, search: DatasetsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/datasets', params: { project }, search }),
+  dataset: (project: string, dataset: string, search: DatasetSearch = {}) =>
+    linkOptions({
+      to: '/projects/$project/datasets/$dataset',
+      params: { project, dataset },
+      search,
+    }),
+  models: (project: string, search: ModelsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/models', params: { project }, search }),
+  model: (project: string, model: string, search: ModelSearch = {}) =>
+    linkOptions({ to: '/projects/$project/models/$model', params: { project, model }, search }),
 }
 
 /** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
 export const beside = {
   node: (id: string) => away(`/fleet/nodes/${id}`),
+  endpoint: (project: string, endpoint: string) =>
+    away(`/projects/${project}/endpoints/${encodeURIComponent(endpoint)}`),
   model: (project: string, model: string, version?: number) =>
     away(`/projects/${project}/models/${encodeURIComponent(model)}`, { version }),
   endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>

@@ -1,22 +1,34 @@
 """The whole daemon in its own process, against a control plane that does what a test needs."""
 
+import asyncio
 import json
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agents.protocol.base import Reason
-from agents.protocol.rest import StartAnswer
-from agents.protocol.specs import FileRef, Input, WorkloadSpec
+from agents.protocol.base import Reason, Resources
+from agents.protocol.link import Service
+from agents.protocol.rest import StartAnswer, Ticket
+from agents.protocol.specs import (
+    MODEL_INPUT,
+    REPLICA_BEARER,
+    FileRef,
+    Input,
+    ServeSpec,
+    WorkloadSpec,
+)
 from agents.protocol.workloads import Cause, WorkloadState
+from agents.runners.serving import certificate
 from tests.agents.node.conftest import Agent
 from tests.agents.node.double import Double
 from tests.agents.node.waiting import is_alive, wait_for
+from tests.agents.runners.replica import BEARER, Gateway, leave_model, numbers
 
 S = WorkloadState
 
@@ -278,6 +290,96 @@ class TestEnvelopes:
         plane.final(workload)
 
         assert starts.read_text().count("\n") == 1
+
+
+class TestService:
+    @pytest.fixture
+    def replica(self, plane: Double, tmp_path: Path) -> WorkloadSpec:
+        leave_model(tmp_path / "model")
+        bodies = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+        files = [
+            FileRef(path=name, digest=plane.put(body), size=len(body))
+            for name, body in bodies.items()
+        ]
+        return WorkloadSpec(
+            name="a replica",
+            payload=ServeSpec(max_batch=8),
+            resources=Resources(cpu_millis=1000, memory_bytes=2**30),
+            inputs=[Input(name=MODEL_INPUT, files=files)],
+        )
+
+    def yes(self, plane: Double) -> StartAnswer:
+        tickets = [
+            Ticket(digest=digest, size=len(body), url=f"/transfer/{digest}")
+            for digest, body in plane.bytes.items()
+        ]
+        return StartAnswer(answer="yes", secrets={REPLICA_BEARER: BEARER}, tickets=tickets)
+
+    def told(self, plane: Double, workload: UUID) -> list[Service]:
+        reports = [report for _, report in sorted(plane.reports.items())]
+        return [r.service for r in reports if r.workload == workload and r.service is not None]
+
+    async def test_is_told_once_it_is_warm(
+        self, plane: Double, agent: Agent, replica: WorkloadSpec
+    ) -> None:
+        workload = plane.want(replica)
+        plane.answer[workload] = self.yes(plane)
+        agent.start()
+
+        await asyncio.to_thread(wait_for, lambda: self.told(plane, workload), "the service")
+
+        (service,) = self.told(plane, workload)
+        assert service.host == "127.0.0.1"
+        async with Gateway(service) as gateway:
+            assert (await gateway.greeted()).max_batch == 8
+            assert (await gateway.ask(numbers())).status == 200
+        plane.want_stop(workload)
+        final = await asyncio.to_thread(plane.final, workload)
+        assert (final.state, final.exit_code) == (S.STOPPED, 0)
+        assert plane.states(workload) == [S.RUNNING, S.RUNNING, S.FINISHING, S.STOPPED]
+        assert len(self.told(plane, workload)) == 1
+
+    def test_is_told_by_the_next_agent_and_by_no_other(
+        self, plane: Double, agent: Agent, replica: WorkloadSpec
+    ) -> None:
+        workload = plane.want(replica)
+        plane.answer[workload] = self.yes(plane)
+        agent.start("--advertise-host", "192.0.2.7")
+        folder = agent.state.workloads / str(workload)
+        wait_for((folder / "started.json").exists, "the shim")
+        agent.kill()
+        wait_for((folder / "service.json").exists, "the replica")
+        assert not self.told(plane, workload)
+
+        agent.start()
+        wait_for(lambda: self.told(plane, workload), "the service")
+        agent.kill()
+        agent.start()
+        plane.want_stop(workload)
+        plane.final(workload)
+
+        (service,) = self.told(plane, workload)
+        assert service.host == "192.0.2.7"
+
+    def test_is_no_word_of_a_script(
+        self, plane: Double, agent: Agent, script: Script, tmp_path: Path
+    ) -> None:
+        said = tmp_path / "service.json"
+        service = Service(
+            host="evil.example.com", port=1, certificate=certificate.make("::1").certificate
+        )
+        said.write_bytes(msgspec.json.encode(service))
+        code = f"""
+import os, pathlib, shutil, time
+workspace = pathlib.Path(os.environ["DATAHALL_OUTPUTS"]).parent
+shutil.copy({str(said)!r}, workspace / "service.json")
+time.sleep(1)
+"""
+        workload = plane.want(script(code))
+        agent.start()
+
+        assert plane.final(workload).state == S.SUCCEEDED
+        assert not self.told(plane, workload)
 
 
 class TestRestart:

@@ -48,6 +48,7 @@ class Refusing:
 
 def surroundings(database: Database, folder: Path, plane: Any) -> Surroundings:
     return Surroundings(
+        advertise_host="",
         journal=Journal(database),
         control_plane=plane,
         store=None,  # type: ignore[arg-type]  # nothing gets as far as its inputs

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,56 +47,64 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(tmp_path: Path, environments: Path) -> Callable[..., Ended]:
     """Run a payload as the shim would, with the given files as its only input or as its code."""
+    return partial(run_in, tmp_path / "workspace", environments)
 
-    def run_payload(
-        payload: dict[str, Any],
-        *,
-        files: dict[str, bytes] | None = None,
-        code: dict[str, bytes] | None = None,
-        unpack: bool = False,
-    ) -> Ended:
-        workspace = tmp_path / "workspace"
-        for name in ("fetched", "fetched-code", "outputs", "checkpoints", "work"):
-            (workspace / name).mkdir(parents=True)
-        for folder, contents in (("fetched/data", files), ("fetched-code", code)):
-            for path, body in (contents or {}).items():
-                target = workspace / folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(body)
-        refs = [{"path": p, "digest": "", "size": len(b)} for p, b in (files or {}).items()]
-        inputs = [{"name": "data", "unpack": unpack, "files": refs}] if refs else []
-        spec = {
-            "name": "test",
-            "payload": payload,
-            "resources": {"cpu_millis": 1000, "memory_bytes": 2**31},
-            "inputs": inputs,
-        }
-        env = {
-            "PATH": os.defpath,
-            "OMP_NUM_THREADS": "1",
-            "DATAHALL_INPUTS": str(workspace / "inputs"),
-            "DATAHALL_OUTPUTS": str(workspace / "outputs"),
-            "DATAHALL_METRICS_FILE": str(workspace / "metrics.jsonl"),
-        }
-        order = {
-            "spec": spec,
-            "workspace": str(workspace),
-            "environments": str(environments),
-            "env": env,
-        }
-        (workspace / "order.json").write_text(json.dumps(order))
-        ended = subprocess.run(
-            [sys.executable, "-I", MAIN, workspace],
-            env=env,
-            cwd=workspace / "work",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Ended(workspace, ended.returncode, ended.stdout)
 
-    return run_payload
+def run_in(
+    workspace: Path,
+    environments: Path,
+    payload: dict[str, Any],
+    *,
+    files: dict[str, bytes] | None = None,
+    code: dict[str, bytes] | None = None,
+    unpack: bool = False,
+    model: Path | None = None,
+) -> Ended:
+    """The same in a given workspace, perhaps with a model version as another input."""
+    for name in ("fetched", "fetched-code", "outputs", "checkpoints", "work"):
+        (workspace / name).mkdir(parents=True)
+    for folder, contents in (("fetched/data", files), ("fetched-code", code)):
+        for path, body in (contents or {}).items():
+            target = workspace / folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(body)
+    refs = [{"path": p, "digest": "", "size": len(b)} for p, b in (files or {}).items()]
+    inputs: list[dict[str, Any]] = []
+    if refs:
+        inputs.append({"name": "data", "unpack": unpack, "files": refs})
+    if model is not None:
+        (workspace / "fetched" / "model").symlink_to(model)
+        inputs.append({"name": "model", "files": []})
+    spec = {
+        "name": "test",
+        "payload": payload,
+        "resources": {"cpu_millis": 1000, "memory_bytes": 2**31},
+        "inputs": inputs,
+    }
+    env = {
+        "PATH": os.defpath,
+        "OMP_NUM_THREADS": "1",
+        "DATAHALL_INPUTS": str(workspace / "inputs"),
+        "DATAHALL_OUTPUTS": str(workspace / "outputs"),
+        "DATAHALL_METRICS_FILE": str(workspace / "metrics.jsonl"),
+    }
+    order = {
+        "spec": spec,
+        "workspace": str(workspace),
+        "environments": str(environments),
+        "env": env,
+    }
+    (workspace / "order.json").write_text(json.dumps(order))
+    ended = subprocess.run(
+        [sys.executable, "-I", MAIN, workspace],
+        env=env,
+        cwd=workspace / "work",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Ended(workspace, ended.returncode, ended.stdout)
 
 
 def picture(shade: int = 0, size: tuple[int, int] = (12, 12), mode: str = "L") -> bytes:

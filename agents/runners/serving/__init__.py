@@ -1,0 +1,1 @@
+"""The parts of a replica: the door that talks, the engine that computes."""
