@@ -43,6 +43,5 @@ export type Output = Schemas['Output']
 
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']
-export type Dataset = Schemas['Dataset']
 export type JobSubmit = Schemas['JobSubmitRequest']
 export type JobPreview = Schemas['JobPreview']

@@ -121,8 +121,6 @@ export const beside = {
   node: (id: string) => away(`/fleet/nodes/${id}`),
   endpoint: (project: string, endpoint: string) =>
     away(`/projects/${project}/endpoints/${encodeURIComponent(endpoint)}`),
-  model: (project: string, model: string, version?: number) =>
-    away(`/projects/${project}/models/${encodeURIComponent(model)}`, { version }),
   endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>
     away(`/projects/${project}/endpoints`, search),
 }

@@ -75,7 +75,6 @@ describe('JobPage', () => {
     // nothing has a size in jsdom, and a list without one shows no line
     vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(400)
     vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(800)
-    HTMLElement.prototype.scrollTo ??= () => {}
   })
   afterEach(() => live.close())
 
@@ -298,6 +297,7 @@ describe('JobPage', () => {
       samples: 10,
       metrics: { accuracy: 0.9 },
       dataset_version: 'dv1',
+      run_id: 'r1',
       detail: {
         labels: ['0', '1'],
         confusion: [

@@ -1,9 +1,9 @@
 import { Alert, Button, Group, Modal, Select, Stack } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import { datasetChoicesQuery } from '@/api/queries/choices'
 import { datasetQuery } from '@/api/queries/datasets'
 import { evaluateModel } from '@/api/queries/models'
-import { datasetNamesQuery } from '@/api/queries/names'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { profileOf } from '@/util/profile'
@@ -24,7 +24,7 @@ export function EvaluateDialog({ project, model, onSubmitted, onClose }: Props) 
   const [dataset, setDataset] = useState<string | null>(null)
   const [number, setNumber] = useState<string | null>(null)
   const [split, setSplit] = useState('')
-  const { data: names } = useQuery(datasetNamesQuery(project))
+  const { data: datasets } = useQuery(datasetChoicesQuery(project))
   const { data: chosen } = useQuery({
     ...datasetQuery(project, dataset ?? ''),
     enabled: dataset !== null,
@@ -61,7 +61,7 @@ export function EvaluateDialog({ project, model, onSubmitted, onClose }: Props) 
             label={t('models.dataset')}
             description={t('models.dataset_help')}
             placeholder={t('models.choose_dataset')}
-            data={names ?? []}
+            data={datasets?.map(({ name }) => name) ?? []}
             value={dataset}
             onChange={(name) => {
               setDataset(name)
