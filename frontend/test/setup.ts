@@ -22,6 +22,7 @@ globalThis.ResizeObserver ??= class {
   disconnect() {}
 }
 Element.prototype.scrollIntoView ??= () => {}
+HTMLElement.prototype.scrollTo ??= () => {}
 
 afterEach(() => {
   cleanup()

@@ -22,6 +22,7 @@ export type Output = Schemas['Output']
 export type Evaluation = Schemas['Evaluation']
 
 export type Upload = Schemas['Upload']
+export type Dataset = Schemas['Dataset']
 export type DatasetDetail = Schemas['DatasetDetail']
 export type DatasetVersion = Schemas['DatasetVersion']
 export type DatasetVersionDetail = Schemas['DatasetVersionDetail']
