@@ -11,7 +11,7 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import { TextLink } from '@/ui/TextLink'
 import { layered, type Placed } from '@/util/lineage'
-import { beside, pb } from '@/util/path-builder'
+import { beside, EXACT, pb } from '@/util/path-builder'
 import classes from './LineageGraph.module.css'
 
 interface Props {
@@ -33,6 +33,17 @@ const ROLES: Record<Lineage['edges'][number]['role'], MessageKey> = {
   output: 'models.role_output',
   evaluation: 'models.role_evaluation',
   serving: 'models.role_serving',
+}
+
+const STATES: Record<string, MessageKey> = {
+  importing: 'datasets.state_importing',
+  ready: 'datasets.state_ready',
+  queued: 'job.queued',
+  running: 'job.running',
+  paused: 'job.paused',
+  succeeded: 'job.succeeded',
+  failed: 'job.failed',
+  cancelled: 'job.cancelled',
 }
 
 const WIDTH = 220
@@ -146,6 +157,7 @@ function Node({ project, placed, current }: NodeProps) {
       {...placeOf(project, node)}
       className={classes.node}
       activeProps={{}}
+      activeOptions={EXACT}
       style={{ insetInlineStart: left(placed), top: top(placed), width: WIDTH, height: HEIGHT }}
       data-kind={node.kind}
       data-current={current || undefined}
@@ -155,7 +167,7 @@ function Node({ project, placed, current }: NodeProps) {
       <Icon size={16} aria-hidden />
       <span className={classes.name}>{nameOf(node)}</span>
       <span className={`${classes.when} numbers`}>
-        {node.state && <span>{node.state}</span>}
+        {node.state && <span>{STATES[node.state] ? t(STATES[node.state]) : node.state}</span>}
         {format.when(node.created_at)}
       </span>
     </Link>
