@@ -152,6 +152,8 @@ function Node({ project, placed, current }: NodeProps) {
   const { t, format } = useI18n()
   const { node } = placed
   const [, kind, Icon] = KINDS[node.kind]
+  const known = STATES[node.state ?? '']
+  const state = known ? t(known) : node.state
   return (
     <Link
       {...placeOf(project, node)}
@@ -167,7 +169,7 @@ function Node({ project, placed, current }: NodeProps) {
       <Icon size={16} aria-hidden />
       <span className={classes.name}>{nameOf(node)}</span>
       <span className={`${classes.when} numbers`}>
-        {node.state && <span>{STATES[node.state] ? t(STATES[node.state]) : node.state}</span>}
+        {state && <span>{state}</span>}
         {format.when(node.created_at)}
       </span>
     </Link>
