@@ -59,6 +59,9 @@ export interface AuditSearch {
   action?: string | undefined
 }
 
+/** A link to another part of the page that is shown is not a link to where one is. */
+export const EXACT = { exact: true, explicitUndefined: true } as const
+
 export const DATASET_TABS = ['data', 'files', 'used', 'events', 'inspect'] as const
 export const MODEL_TABS = ['versions', 'lineage', 'files', 'events', 'inspect'] as const
 

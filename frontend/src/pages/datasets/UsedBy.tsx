@@ -102,7 +102,7 @@ function useColumns(project: string): Column<Use>[] {
       },
       {
         id: 'by',
-        header: t('datasets.by'),
+        header: t('fact.submitted_by'),
         width: 110,
         value: ({ job }) => job.submitted_by ?? null,
         cell: ({ job }) => job.submitted_by ?? '–',

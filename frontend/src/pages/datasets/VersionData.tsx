@@ -9,7 +9,7 @@ import { Bars } from '@/ui/Bars'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import { type Picture, PictureGrid } from '@/ui/PictureGrid'
-import { pb } from '@/util/path-builder'
+import { EXACT, pb } from '@/util/path-builder'
 import { isPicture, labelOf, type Profile } from '@/util/profile'
 import { TableData } from './TableData'
 import classes from './VersionData.module.css'
@@ -144,6 +144,7 @@ function Pictures({ project, dataset, version, profile }: Props) {
               key={name ?? ''}
               {...to(name)}
               activeProps={{}}
+              activeOptions={EXACT}
               className={classes.label}
               aria-current={name === chosen ? 'true' : undefined}
               data-current={name === chosen || undefined}

@@ -13,7 +13,7 @@ import { Panel } from '@/ui/Panel'
 import { PictureGrid } from '@/ui/PictureGrid'
 import { TextLink } from '@/ui/TextLink'
 import { detailsOf, newestFirst } from '@/util/comparison'
-import { pb } from '@/util/path-builder'
+import { EXACT, pb } from '@/util/path-builder'
 import classes from './Evaluations.module.css'
 import { PerClass } from './PerClass'
 
@@ -55,6 +55,7 @@ export function Evaluations({ project, model, version }: Props) {
               evaluation: i === 0 ? undefined : i + 1,
             })}
             activeProps={{}}
+            activeOptions={EXACT}
             className={classes.choice}
             aria-current={one === chosen ? 'true' : undefined}
             data-current={one === chosen || undefined}
