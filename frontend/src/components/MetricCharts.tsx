@@ -1,4 +1,4 @@
-import { Button, useComputedColorScheme } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import type { MetricSeries, MetricStream } from '@/api/metric-stream'
 import { useI18n } from '@/i18n'
@@ -71,41 +71,20 @@ interface ChartProps {
 
 function MetricChart({ series, version, range, onZoom }: ChartProps) {
   const { t, format } = useI18n()
-  const scheme = useComputedColorScheme('light')
-  const [hovered, setHovered] = useState<number | null>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: see version
   const { x, y, order } = useMemo(() => curve(series), [series, version])
-  const index = order[hovered ?? order.length - 1] ?? order.at(-1) ?? 0
-  const value = reading(series.values[index], format)
-  const step = series.steps[index] ?? 0
+  const exact = useMemo(() => order.map((index) => series.values[index] ?? null), [series, order])
   return (
-    <figure className={classes.figure}>
-      <figcaption className={classes.caption}>
-        <span className={classes.name}>{series.name}</span>
-        <span className="numbers">
-          <strong>{value}</strong>{' '}
-          <span className={classes.step}>
-            {t('metrics.at_step', { step: format.number(step) })}
-          </span>
-        </span>
-      </figcaption>
-      <LineChart
-        summary={t('metrics.summary', {
-          name: series.name,
-          value,
-          step: format.number(step),
-        })}
-        x={x}
-        y={y}
-        sync="metrics"
-        range={range}
-        onZoom={onZoom}
-        onHover={setHovered}
-        formatX={(v) => format.number(v, 2)}
-        formatY={format.value}
-        scheme={scheme}
-      />
-    </figure>
+    <LineChart
+      title={series.name}
+      x={x}
+      series={[{ name: series.name, values: y, exact }]}
+      sync="metrics"
+      range={range}
+      onZoom={onZoom}
+      readX={(step) => t('metrics.at_step', { step: format.number(step) })}
+      formatY={format.value}
+    />
   )
 }
 
