@@ -3,7 +3,7 @@
  * why it cannot be pressed. The server has the last word; each line names where.
  */
 import type { MessageKey } from '@/i18n/translate'
-import type { Job, Project, Role } from './types'
+import type { Job, Project, Role, Session } from './types'
 
 export const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
 
@@ -38,5 +38,12 @@ export const auditCan = {
   /** `needs` of AuditViewSet in apps/projects/api.py. */
   read(project: Project): Verdict {
     return atLeast('maintainer', project) ? undefined : 'can.needs_maintainer'
+  },
+}
+
+export const nodeCan = {
+  /** `needs` of NodeViewSet and JoinTokenViewSet in apps/fleet/api.py. */
+  operate({ user }: Session): Verdict {
+    return user.is_operator ? undefined : 'can.needs_operator'
   },
 }

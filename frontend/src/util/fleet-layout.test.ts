@@ -8,7 +8,7 @@ describe('the layout', () => {
     const layout = layOut([8, 1], 1200, 600)
 
     expect(layout.named).toBe(true)
-    expect(layout.cell).toBe(30)
+    expect(layout.cell).toBe(64)
     expect([...layout.first]).toEqual([0, 8, 9])
     expect(layout.nodeOf[8]).toBe(1)
     // eight devices are two rows of four
@@ -21,10 +21,8 @@ describe('the layout', () => {
 
     expect(layout.cell).toBe(9)
     expect(layout.x.length).toBe(10_000)
-    for (let i = 0; i < 10_000; i++) {
-      expect((layout.x[i] ?? 0) + layout.cell).toBeLessThanOrEqual(1200)
-      expect((layout.y[i] ?? 0) + layout.cell).toBeLessThanOrEqual(layout.height)
-    }
+    expect(Math.max(...layout.x) + layout.cell).toBeLessThanOrEqual(1200)
+    expect(Math.max(...layout.y) + layout.cell).toBeLessThanOrEqual(layout.height)
   })
 
   it('lays no two cells over each other', () => {
@@ -87,6 +85,6 @@ it('knows which cells are to be seen', () => {
   expect(until).toBeLessThan(10_000)
   for (let i = 0; i < 10_000; i++) {
     const top = layout.y[i] ?? 0
-    if (top >= 300 && top <= 500) expect(i >= from && i < until).toBe(true)
+    if (top >= 300 && top <= 500 && (i < from || i >= until)) expect(i).toBe('not to be seen')
   }
 })

@@ -18,7 +18,7 @@ export interface Layout {
 }
 
 /** What is tried in turn until all of it fits on the screen. */
-const CELLS = [30, 24, 18, 14, 11, 9]
+const CELLS = [64, 48, 36, 30, 24, 18, 14, 11, 9]
 const GAP = 2
 const NAMED_FROM = 18
 const NAME_HEIGHT = 18

@@ -15,11 +15,43 @@ export interface AuditSearch {
   action?: string | undefined
 }
 
+export type FleetColor = 'memory' | 'temperature' | 'power' | 'state'
+
+/** How the fleet is shown. */
+export interface FleetSearch {
+  view?: 'table' | undefined
+  /** What the colours mean; without it, utilisation. */
+  by?: FleetColor | undefined
+  /** A part of the nodes' names. */
+  q?: string | undefined
+}
+
+export type NodeRange = '1h' | '6h' | '24h' | '7d'
+
+/** What of a node's readings is shown. */
+export interface NodeSearch {
+  /** The time up to now; without it, a quarter of an hour. */
+  range?: NodeRange | undefined
+  /** Between two seconds (Unix) instead. */
+  from?: number | undefined
+  to?: number | undefined
+}
+
+export interface AddNodeSearch {
+  /** The join token that is being waited for. */
+  invitation?: string | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
   home: (project: string, search: HomeSearch = {}) =>
     linkOptions({ to: '/projects/$project', params: { project }, search }),
+
+  fleet: (search: FleetSearch = {}) => linkOptions({ to: '/fleet', search }),
+  node: (node: string, search: NodeSearch = {}) =>
+    linkOptions({ to: '/nodes/$node', params: { node }, search }),
+  addNode: (search: AddNodeSearch = {}) => linkOptions({ to: '/nodes/add', search }),
 
   members: (project: string) =>
     linkOptions({ to: '/projects/$project/members', params: { project } }),
