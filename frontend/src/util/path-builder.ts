@@ -1,5 +1,5 @@
 /** The only place that spells the console's addresses. */
-import { linkOptions } from '@tanstack/react-router'
+import { type LinkProps, linkOptions } from '@tanstack/react-router'
 
 /** What the home page remembers in its address. */
 export interface HomeSearch {
@@ -67,3 +67,13 @@ export const served = {
   wholeLog: (project: string, job: string) =>
     `/api/v1/projects/${encodeURIComponent(project)}/jobs/${job}/log/raw`,
 }
+
+/** Pages of what runs on nodes; other areas bring them. */
+export const ownerPages = {
+  job: (project: string, job: string) => page(`/projects/${project}/jobs/${job}`),
+  endpoint: (project: string, name: string) =>
+    page(`/projects/${project}/endpoints/${encodeURIComponent(name)}`),
+}
+
+/** A link that no route of this area types. */
+const page = (to: string) => ({ to }) as LinkProps
