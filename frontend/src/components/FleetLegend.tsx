@@ -1,4 +1,4 @@
-import type { FleetStream } from '@/api/fleet'
+import { memo } from 'react'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import {
@@ -25,18 +25,18 @@ interface Props {
   /** What the two ends of the ramp stand for. */
   ends: readonly [number, number]
   scheme: Scheme
-  stream: FleetStream
+  /** Whether there are simulated devices. */
+  simulated: boolean
 }
 
 /** What the colours and marks of the map mean. */
-export function FleetLegend({ by, ends, scheme, stream }: Props) {
+export const FleetLegend = memo(function FleetLegend({ by, ends, scheme, simulated }: Props) {
   const { t, format } = useI18n()
   const say = (value: number) => {
     if (by === 'utilization') return format.percent(value)
     if (by === 'memory') return format.percent(100 * value)
     return by === 'temperature' ? `${value} °C` : `${value} W`
   }
-  const simulated = stream.nodes.some(({ devices }) => devices.some((one) => one.simulated))
   return (
     <div className={`${classes.legend} numbers`} role="img" aria-label={t('fleet.legend')}>
       {by === 'state' ? (
@@ -78,4 +78,4 @@ export function FleetLegend({ by, ends, scheme, stream }: Props) {
       )}
     </div>
   )
-}
+})

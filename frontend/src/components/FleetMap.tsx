@@ -62,6 +62,7 @@ export function FleetMap({ stream, shown, by, onOpen }: Props) {
     return { source, simulated, unhealthy, codes: new Uint8Array(simulated.length) }
   }, [layout, shown, nodes, first])
   const { source, codes } = cells
+  const simulated = useMemo(() => cells.simulated.includes(1), [cells])
   const height = Math.min(layout.height + 2 * PAD, size.most)
 
   useEffect(() => {
@@ -189,12 +190,7 @@ export function FleetMap({ stream, shown, by, onOpen }: Props) {
         data-pointing={hovered !== null || undefined}
       >
         <div className={classes.space} style={{ height: layout.height + 2 * PAD }}>
-          <canvas
-            ref={canvas}
-            className={classes.canvas}
-            aria-hidden
-            style={{ marginBottom: -height }}
-          />
+          <canvas ref={canvas} className={classes.canvas} aria-hidden />
           {place(hovered) && <div className={classes.ring} style={place(hovered)} />}
           {place(focused) && <div className={classes.ring} data-focused style={place(focused)} />}
         </div>
@@ -214,7 +210,7 @@ export function FleetMap({ stream, shown, by, onOpen }: Props) {
       <VisuallyHidden role="status">
         {told?.node && sentence(stream, told.node, told.device, told.cell, i18n)}
       </VisuallyHidden>
-      <FleetLegend by={by} ends={ends} scheme={scheme} stream={stream} />
+      <FleetLegend by={by} ends={ends} scheme={scheme} simulated={simulated} />
     </div>
   )
 }
