@@ -100,6 +100,33 @@ export interface ModelSearch {
   predicted?: string | undefined
 }
 
+export type FleetColor = 'memory' | 'temperature' | 'power' | 'state'
+
+/** How the fleet is shown. */
+export interface FleetSearch {
+  view?: 'table' | undefined
+  /** What the colours mean; without it, utilisation. */
+  by?: FleetColor | undefined
+  /** A part of the nodes' names. */
+  q?: string | undefined
+}
+
+export type NodeRange = '1h' | '6h' | '24h' | '7d'
+
+/** What of a node's readings is shown. */
+export interface NodeSearch {
+  /** The time up to now; without it, a quarter of an hour. */
+  range?: NodeRange | undefined
+  /** Between two seconds (Unix) instead. */
+  from?: number | undefined
+  to?: number | undefined
+}
+
+export interface AddNodeSearch {
+  /** The join token that is being waited for. */
+  invitation?: string | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
@@ -126,6 +153,11 @@ export const pb = {
   model: (project: string, model: string, search: ModelSearch = {}) =>
     linkOptions({ to: '/projects/$project/models/$model', params: { project, model }, search }),
 
+  fleet: (search: FleetSearch = {}) => linkOptions({ to: '/fleet', search }),
+  node: (node: string, search: NodeSearch = {}) =>
+    linkOptions({ to: '/nodes/$node', params: { node }, search }),
+  addNode: (search: AddNodeSearch = {}) => linkOptions({ to: '/nodes/add', search }),
+
   members: (project: string) =>
     linkOptions({ to: '/projects/$project/members', params: { project } }),
   audit: (project: string, search: AuditSearch = {}) =>
@@ -136,7 +168,6 @@ export const pb = {
 
 /** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
 export const beside = {
-  node: (id: string) => away(`/nodes/${id}`),
   endpoint: (project: string, endpoint: string) =>
     away(`/projects/${project}/endpoints/${encodeURIComponent(endpoint)}`),
   endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>

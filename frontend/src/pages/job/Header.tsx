@@ -123,7 +123,7 @@ function Facts({ job, run, runs }: Omit<Props, 'project'>) {
     const { id, name } = run.node
     facts.push([
       t('fact.node'),
-      <Link key="node" {...beside.node(id)}>
+      <Link key="node" {...pb.node(id)}>
         {name}
       </Link>,
     ])
