@@ -24,6 +24,7 @@ from apps.accounts.serializers import (
     TokenCreatedSerializer,
     TokenCreateSerializer,
     TokenSerializer,
+    UserChangeSerializer,
     UserCreatedSerializer,
     UserCreateSerializer,
 )
@@ -68,7 +69,12 @@ class UserViewSet(mixins.ListModelMixin, InstallationViewSet[User]):
     """The people of the installation, for its operators."""
 
     serializer_class = PersonSerializer
-    needs = {"list": OPERATOR, "create": OPERATOR, "sign_in_link": OPERATOR}
+    needs = {
+        "list": OPERATOR,
+        "create": OPERATOR,
+        "partial_update": OPERATOR,
+        "sign_in_link": OPERATOR,
+    }
     ordering = "username"
 
     def get_queryset(self) -> QuerySet[User]:
@@ -88,6 +94,16 @@ class UserViewSet(mixins.ListModelMixin, InstallationViewSet[User]):
         )
         body = {**PersonSerializer(user).data, "sign_in_url": self._link(user)}
         return Response(body, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=UserChangeSerializer, responses=PersonSerializer)
+    def partial_update(self, request: Request, id: UUID) -> Response:
+        """Shut somebody out or let them in again; make them an operator or not."""
+        wanted = UserChangeSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        user = services.change_user(
+            user_id=id, actor=self.actor, at=timezone.now(), **wanted.validated_data
+        )
+        return Response(PersonSerializer(user).data)
 
     @extend_schema(request=None, responses={201: SignInLinkSerializer})
     def sign_in_link(self, request: Request, id: UUID) -> Response:

@@ -28,6 +28,13 @@ class UserCreateSerializer(serializers.ModelSerializer[User]):
     )
 
 
+class UserChangeSerializer(StrictSerializer):
+    """What is left out stays as it is."""
+
+    is_active = serializers.BooleanField(required=False, help_text="May sign in.")
+    is_operator = serializers.BooleanField(required=False, help_text="Runs the installation.")
+
+
 class UserCreatedSerializer(PersonSerializer):
     """With the link that signs the new person in once."""
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth import authenticate, password_validation
+from django.contrib.auth import SESSION_KEY, authenticate, password_validation
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -57,6 +58,10 @@ class SignInLinkRefused(DomainError):
 
 class UsernameTaken(DomainError):
     """Somebody has this name already."""
+
+
+class LastOperator(DomainError):
+    """An installation always has an operator who may sign in."""
 
 
 class PasswordTooWeak(DomainError):
@@ -228,6 +233,57 @@ def create_user(
         raise UsernameTaken(username=username) from error
     audit.record(actor, "user.create", user, username=username, is_operator=is_operator)
     return user
+
+
+@transaction.atomic
+def change_user(
+    *,
+    user_id: UUID,
+    actor: Actor,
+    at: datetime,
+    is_active: bool | None = None,
+    is_operator: bool | None = None,
+) -> User:
+    """Let a person in or shut them out, make them an operator or not; what is None stays.
+
+    Who is shut out is so at once: sessions, tokens and links end, and are not back when the person
+    is let in again. The last operator stays one.
+    """
+    # all operators' rows: what two of them who shut each other out at once meet at
+    operators = set(
+        User.objects.select_for_update()
+        .filter(is_operator=True, is_active=True)
+        .order_by("id")
+        .values_list("id", flat=True)
+    )
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound
+    before = {"is_active": user.is_active, "is_operator": user.is_operator}
+    wanted = {"is_active": is_active, "is_operator": is_operator}
+    changed = {
+        name: value for name, value in wanted.items() if value is not None and value != before[name]
+    }
+    if not changed:
+        return user
+    if operators == {user.id} and not all(changed.values()):
+        raise LastOperator
+    for name, value in changed.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(changed))
+    if changed.get("is_active") is False:
+        _shut_out(user, at=at)
+    audit.record(actor, "user.change", user, username=user.username, changed=changed)
+    return user
+
+
+def _shut_out(user: User, *, at: datetime) -> None:
+    Token.objects.filter(user=user, revoked_at=None).update(revoked_at=at)
+    SignInLink.objects.filter(user=user, used_at=None).update(expires_at=at)
+    # a session's person is inside its signed data, so all that live are looked through
+    for session in Session.objects.filter(expire_date__gt=at).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
 
 
 @transaction.atomic

@@ -1,8 +1,44 @@
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.audit.models import Entry
+
+
+def filtered(
+    entries: QuerySet[Entry],
+    *,
+    actor: str | None = None,
+    actor_id: UUID | None = None,
+    action: str | None = None,
+    object_id: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[Entry]:
+    """Those of the entries that are asked for; an action's first word means all of that noun."""
+    if actor is not None:
+        entries = entries.filter(actor_name__iexact=actor)
+    if actor_id is not None:
+        entries = entries.filter(actor_id=actor_id)
+    if action is not None:
+        entries = entries.filter(Q(action=action) | Q(action__startswith=f"{action}."))
+    if object_id is not None:
+        entries = entries.filter(object_id=object_id)
+    if since is not None:
+        entries = entries.filter(created_at__gte=since)
+    if until is not None:
+        entries = entries.filter(created_at__lt=until)
+    return entries
+
+
+# bytes that come in are many, and say nothing until something is made of them
+UNTOLD = ("artifact.add",)
+
+
+def deeds_in(project_id: UUID) -> QuerySet[Entry]:
+    """What everybody in a project may know was done there, to be ordered by the asker."""
+    return entries_of(project_id).exclude(action__in=UNTOLD)
 
 
 def entries_about(object_id: UUID) -> QuerySet[Entry]:

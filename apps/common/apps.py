@@ -6,4 +6,4 @@ class CommonConfig(AppConfig):
     name = "apps.common"
 
     def ready(self) -> None:
-        autodiscover_modules("subscribers", "owners")
+        autodiscover_modules("subscribers", "owners", "answers")

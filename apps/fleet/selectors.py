@@ -8,8 +8,9 @@ from django.conf import settings
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.utils import timezone
 
+from agents.protocol.base import Reason
 from apps.common.errors import NotFound
-from apps.fleet.models import Device, JoinToken, Node, NodeEvent, Outbox, SigningKey
+from apps.fleet.models import Contact, Device, JoinToken, Node, NodeEvent, Outbox, SigningKey
 
 MOST_ENVELOPES = 1000
 
@@ -23,6 +24,15 @@ def nodes() -> QuerySet[Node]:
         .annotate(join_token=Subquery(used))
         .prefetch_related(devices)
     )
+
+
+def absence(node: Node) -> Reason | None:
+    """Why a node takes no work now; None if it does."""
+    if node.cordoned_at is not None:
+        return Reason(code="node_cordoned", params={"node": node.name})
+    if node.contact != Contact.FRESH:
+        return Reason(code="node_unreachable", params={"node": node.name})
+    return None
 
 
 def join_tokens() -> QuerySet[JoinToken]:

@@ -24,6 +24,7 @@ from apps.artifacts import filesets
 from apps.common.api import IdempotentCreateMixin
 from apps.common.pagination import page_of
 from apps.common.reasons import to_row
+from apps.datasets import selectors as datasets
 from apps.jobs import history, preview, selectors, services
 from apps.jobs.models import Job, JobKind, Run
 from apps.jobs.serializers import (
@@ -46,6 +47,7 @@ from apps.jobs.serializers import (
     StopOutcomeSerializer,
     StopOutcomesSerializer,
     TrainJobSerializer,
+    UseSerializer,
     WindowSerializer,
 )
 from apps.projects.permissions import (
@@ -56,6 +58,7 @@ from apps.projects.permissions import (
     ProjectViewSet,
     principal_of,
 )
+from apps.registry import selectors as registry
 from apps.workloads.selectors import Forecast
 from apps.workloads.shapes import LogSerializer
 
@@ -222,10 +225,12 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
 
     @extend_schema(parameters=[LogWindowSerializer], responses=LogSerializer)
     def log(self, request: Request, slug: str, id: UUID) -> Response:
-        """A piece of what the job has written, from an offset in bytes."""
+        """A piece of what the job has written, from an offset in bytes or a time."""
         asked = self._asked(LogWindowSerializer)
         run = self._run(id, asked["run"])
-        return Response(selectors.log_piece(run, asked["offset"], asked["limit"]))
+        return Response(
+            selectors.log_piece(run, **{name: asked[name] for name in ("offset", "limit", "since")})
+        )
 
     @extend_schema(
         parameters=[WindowSerializer],
@@ -257,7 +262,9 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
             FileRef(path=output.path, digest=output.artifact.digest, size=output.artifact.size)
             for output in selectors.outputs_of(run)
         ]
-        return Response(filesets.shown(files, holder=principal_of(request).id))
+        page = page_of(files, request, of=f"outputs of {run.id}")
+        shown = filesets.shown(page.data["results"], holder=principal_of(request).id)
+        return Response({**page.data, "results": shown})
 
     def _submission(self) -> dict[str, Any]:
         """The body, as its kind has it."""
@@ -279,6 +286,32 @@ class JobViewSet(IdempotentCreateMixin, ProjectViewSet[Job]):
     def _shown(self, job: Job, code: int = status.HTTP_200_OK) -> Response:
         context = self.get_serializer_context()
         return Response(JobSerializer(selectors.view(job), context=context).data, status=code)
+
+
+class UseViewSet(ProjectViewSet[Run]):
+    """Lineage downwards: what became of a version."""
+
+    serializer_class = UseSerializer
+    queryset = Run.objects.none()
+    filter_backends = ()
+    ordering = "-created_at"
+    needs = {"of_dataset": VIEWER, "of_model": VIEWER}
+
+    @extend_schema(responses=UseSerializer(many=True))
+    def of_dataset(self, request: Request, slug: str, ref: str, number: int) -> Response:
+        """Runs that read a dataset version, newest first, with the models they made of it."""
+        version = datasets.numbered(self.project, ref, number)
+        return self._page(selectors.readers_of(dataset_version=version))
+
+    @extend_schema(responses=UseSerializer(many=True))
+    def of_model(self, request: Request, slug: str, ref: str, number: int) -> Response:
+        """Runs that read a model version, newest first, with what they measured."""
+        version = registry.numbered(self.project, ref, number)
+        return self._page(selectors.readers_of(model_version=version))
+
+    def _page(self, runs: QuerySet[Run]) -> Response:
+        page = self.paginate_queryset(runs) or []
+        return self.get_paginated_response(UseSerializer(selectors.uses(page), many=True).data)
 
 
 class RecipeViewSet(InstallationViewSet[Job]):

@@ -59,6 +59,7 @@ class JobView:
     job: Job
     reason: dict[str, Any] | None
     waiting: dict[str, Any] | None  # why it is not running yet
+    queued_at: datetime | None  # the newest run
     run: RunView | None
     inputs: list[InputView]
     model_version: ModelVersion | None
@@ -220,6 +221,33 @@ def runs_of(job: Job) -> list[RunView]:
     return [_run_view(run, gangs) for run in runs]
 
 
+def readers_of(
+    *, dataset_version: DatasetVersion | None = None, model_version: ModelVersion | None = None
+) -> QuerySet[Run]:
+    """Runs that read a version, with their jobs."""
+    inputs = RunInput.objects.filter(run=OuterRef("pk"))
+    if dataset_version is not None:
+        inputs = inputs.filter(dataset_version=dataset_version)
+    if model_version is not None:
+        inputs = inputs.filter(model_version=model_version)
+    return Run.objects.filter(Exists(inputs)).select_related("job__submitted_by")
+
+
+@dataclass(frozen=True)
+class UseView:
+    """A run that read something, and the model version that it made of it."""
+
+    run: Run
+    model_version: ModelVersion | None
+    evaluation: Evaluation | None
+
+
+def uses(runs: Sequence[Run]) -> list[UseView]:
+    ids = [run.id for run in runs]
+    made, evaluations = _made_by(ids), _evaluations_by(ids)
+    return [UseView(run, made.get(run.id), evaluations.get(run.id)) for run in runs]
+
+
 def run_of(job: Job, number: int | None) -> Run:
     """A run of the job by number, else the newest; raises ``NotFound``."""
     runs = job.runs.order_by("-number")
@@ -297,6 +325,7 @@ def _view(
         job=job,
         reason=reason,
         waiting=workloads.waiting_for(gang) if gang and not job.is_over else None,
+        queued_at=run.created_at if run else None,
         run=_run_view(run, gangs) if run else None,
         inputs=[_input_view(item) for item in (run.inputs.all() if run else [])],
         model_version=made.get(run.id) if run else None,
@@ -365,9 +394,9 @@ def _evaluations_by(run_ids: Sequence[UUID]) -> dict[UUID, Evaluation]:
     return {row.run_id: row for row in rows.order_by("id") if row.run_id}
 
 
-def log_piece(run: Run, offset: int, limit: int) -> dict[str, Any]:
-    """A piece of a run's log from an offset, cut between characters."""
-    return workloads.log_piece(workload_of(run), offset, limit, over=run.is_over)
+def log_piece(run: Run, offset: int, limit: int, since: datetime | None = None) -> dict[str, Any]:
+    """A piece of a run's log from an offset or a time, cut between characters."""
+    return workloads.log_piece(workload_of(run), offset, limit, over=run.is_over, since=since)
 
 
 def log_bytes(run: Run) -> Iterator[bytes]:

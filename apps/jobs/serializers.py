@@ -140,6 +140,11 @@ class WindowSerializer(serializers.Serializer[Any]):
 class LogWindowSerializer(WindowSerializer):
     offset = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
     limit = serializers.IntegerField(min_value=4, max_value=1024 * 1024, default=256 * 1024)
+    since = serializers.DateTimeField(
+        required=False,
+        default=None,
+        help_text="Begin with what was written at this time or after, instead of at an offset.",
+    )
 
 
 class MetricsWindowSerializer(WindowSerializer):
@@ -233,6 +238,33 @@ class JobSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="At the pace so far; null while unknown or not running."
     )
     main_metric = MainMetricSerializer(allow_null=True)
+
+
+class UseJobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=JobKind.choices)
+    state = serializers.ChoiceField(choices=JobState.choices)
+    submitted_by = serializers.CharField(
+        source="submitted_by.username", allow_null=True, default=None
+    )
+
+
+class UseRunSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=RunState.choices)
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class UseSerializer(serializers.Serializer[Any]):
+    """A run that read the version, and what it made."""
+
+    job = UseJobSerializer(source="run.job")
+    run = UseRunSerializer()
+    model_version = JobModelVersionSerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(allow_null=True)
 
 
 class StopManySerializer(StrictSerializer):

@@ -1,10 +1,17 @@
 from django.urls import path
 
-from apps.jobs.api import AS_WRITTEN, JobViewSet, RecipeViewSet
+from apps.jobs.api import AS_WRITTEN, JobViewSet, RecipeViewSet, UseViewSet
 
 JOB = "projects/<slug:slug>/jobs/<uuid:id>"
 
+VERSION = "<str:ref>/versions/<int:number>"
+
 urlpatterns = [
+    path(
+        f"projects/<slug:slug>/datasets/{VERSION}/used-by",
+        UseViewSet.as_view({"get": "of_dataset"}),
+    ),
+    path(f"projects/<slug:slug>/models/{VERSION}/used-by", UseViewSet.as_view({"get": "of_model"})),
     path("recipes", RecipeViewSet.as_view({"get": "list"})),
     path("projects/<slug:slug>/jobs", JobViewSet.as_view({"get": "list", "post": "create"})),
     path("projects/<slug:slug>/jobs/preview", JobViewSet.as_view({"post": "preview"})),

@@ -20,7 +20,10 @@ from apps.accounts.models import User
 from apps.accounts.permissions import check_scope, scope_of
 from apps.audit import selectors as audit
 from apps.audit.models import Entry
-from apps.common.api import IdempotentCreateMixin
+from apps.common import answers
+from apps.common.api import IdempotentCreateMixin, rendered
+from apps.common.pagination import page_of
+from apps.common.reasons import to_row
 from apps.projects import selectors, services
 from apps.projects.models import Membership, Project, Role
 from apps.projects.permissions import (
@@ -32,7 +35,12 @@ from apps.projects.permissions import (
     person_of,
 )
 from apps.projects.serializers import (
+    ActivitySerializer,
+    AttentionSerializer,
     AuditEntrySerializer,
+    AuditFilterSerializer,
+    FoundSerializer,
+    FoundsSerializer,
     LanguageSerializer,
     MemberAddSerializer,
     MemberSerializer,
@@ -40,6 +48,7 @@ from apps.projects.serializers import (
     ProjectCreateSerializer,
     ProjectSerializer,
     RoleSerializer,
+    SearchedSerializer,
     SessionSerializer,
     SignInSerializer,
 )
@@ -207,13 +216,106 @@ class MemberViewSet(IdempotentCreateMixin, mixins.ListModelMixin, ProjectViewSet
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AuditViewSet(mixins.ListModelMixin, ProjectViewSet[Entry]):
+class AuditViewSet(ProjectViewSet[Entry]):
     """Who did what in the project."""
 
     serializer_class = AuditEntrySerializer
     needs = {"list": MAINTAINER}
     ordering = "-seq"
-    filterset_fields = ["action", "object_id", "actor_id"]
+    filter_backends = ()
 
     def get_queryset(self) -> QuerySet[Entry]:
         return audit.entries_of(self.project.id)
+
+    @extend_schema(parameters=[AuditFilterSerializer], responses=AuditEntrySerializer(many=True))
+    def list(self, request: Request, slug: str) -> Response:
+        asked = AuditFilterSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        entries = audit.filtered(self.get_queryset(), **asked.validated_data)
+        page = self.paginate_queryset(entries) or []
+        return self.get_paginated_response(AuditEntrySerializer(page, many=True).data)
+
+
+class AttentionViewSet(ProjectViewSet[Project]):
+    """What of the project needs somebody."""
+
+    serializer_class = AttentionSerializer
+    queryset = Project.objects.none()
+    filter_backends = ()
+    needs = {"list": VIEWER}
+
+    @extend_schema(responses=AttentionSerializer(many=True))
+    def list(self, request: Request, slug: str) -> Response:
+        """Failed, stuck, out of reach: the worst first, then the newest."""
+        rows = [
+            {
+                "kind": item.kind,
+                "severity": item.severity,
+                "since": item.since,
+                "subject": item.subject,
+                "reason": rendered(to_row(item.reason), request),
+                "action": item.action,
+            }
+            for item in answers.needing(self.project, timezone.now())
+        ]
+        page = page_of(rows, request, of=f"attention of {self.project.id}")
+        shown = AttentionSerializer(page.data["results"], many=True)
+        return Response({**page.data, "results": shown.data})
+
+
+class SearchViewSet(ProjectViewSet[Project]):
+    """Everything that is called like a text."""
+
+    serializer_class = FoundsSerializer
+    queryset = Project.objects.none()
+    filter_backends = ()
+    needs = {"list": VIEWER}
+
+    @extend_schema(
+        operation_id="projects_search",
+        parameters=[SearchedSerializer],
+        responses={200: FoundsSerializer},
+    )
+    def list(self, request: Request, slug: str) -> Response:
+        """Jobs, datasets, models, nodes and what else has a name, in one answer."""
+        asked = SearchedSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = answers.found(self.project, asked.validated_data["q"])
+        return Response({"results": FoundSerializer(found, many=True).data})
+
+
+class ActivityViewSet(ProjectViewSet[Entry]):
+    """What changed in the project, for everybody in it."""
+
+    serializer_class = ActivitySerializer
+    filter_backends = ()
+    needs = {"list": VIEWER}
+    ordering = "-seq"
+
+    def get_queryset(self) -> QuerySet[Entry]:
+        return audit.deeds_in(self.project.id)
+
+    @extend_schema(responses=ActivitySerializer(many=True))
+    def list(self, request: Request, slug: str) -> Response:
+        entries = self.paginate_queryset(self.get_queryset()) or []
+        names = answers.named((e.object_type, e.object_id) for e in entries if e.object_id)
+        shown = [_deed(entry, names, request) for entry in entries]
+        return self.get_paginated_response(ActivitySerializer(shown, many=True).data)
+
+
+def _deed(entry: Entry, names: dict[tuple[str, UUID], str], request: Request) -> dict[str, Any]:
+    """An audit entry as a sentence; what nobody has a name for any more is called as it was."""
+    name = entry.detail.get("name") or entry.detail.get("username") or ""
+    if entry.object_id:
+        name = names.get((entry.object_type, entry.object_id), name)
+    code = "did_" + entry.action.replace(".", "_")
+    params = {**entry.detail, "name": name, "actor": entry.actor_name}
+    said = rendered({"code": code, "params": params}, request)
+    assert said is not None
+    return {
+        "at": entry.created_at,
+        "actor": entry.actor_name,
+        "actor_kind": entry.actor_kind,
+        **said,
+        "subject": {"type": entry.object_type, "id": entry.object_id, "name": name},
+    }

@@ -87,6 +87,79 @@ class RoleSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
+class SubjectSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    id = serializers.UUIDField(allow_null=True)
+    name = serializers.CharField(help_text="As references spell it: `digits@2` of a version.")
+
+
+class SaidSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    params = serializers.DictField()
+    text = serializers.CharField(help_text="In the reader's language.")
+
+
+class AttentionSerializer(serializers.Serializer[Any]):
+    """Something that needs somebody."""
+
+    kind = serializers.CharField(
+        help_text="`job_failed`, `job_stuck`, `import_failed`, `node_unreachable`, "
+        "`node_cordoned`, and what other parts add."
+    )
+    severity = serializers.ChoiceField(choices=["error", "warning"])
+    since = serializers.DateTimeField()
+    subject = SubjectSerializer()
+    reason = SaidSerializer()
+    action = serializers.CharField(
+        help_text="What would help: `open_log`, `see_queue`, `open_dataset`, `open_node`, "
+        "`uncordon`."
+    )
+
+
+class SearchedSerializer(serializers.Serializer[Any]):
+    q = serializers.CharField(max_length=100, help_text="A part of a name, in either case.")
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField(help_text="`job`, `dataset`, `model`, `node`, ...")
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    state = serializers.CharField(allow_blank=True)
+
+
+class FoundsSerializer(serializers.Serializer[Any]):
+    """Type by type, those whose name begins with the text first; at most eight of each."""
+
+    results = FoundSerializer(many=True)
+
+
+class ActivitySerializer(serializers.Serializer[Any]):
+    """Something that somebody did in the project, for everybody in it."""
+
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    actor_kind = serializers.CharField(help_text="`user`, `run`, `node` or `system`.")
+    code = serializers.CharField()
+    params = serializers.DictField()
+    text = serializers.CharField(help_text="In the reader's language.")
+    subject = SubjectSerializer()
+
+
+class AuditFilterSerializer(serializers.Serializer[Any]):
+    """Which entries to list."""
+
+    actor = serializers.CharField(max_length=200, required=False, help_text="Who did it.")
+    actor_id = serializers.UUIDField(required=False)
+    action = serializers.CharField(
+        max_length=64,
+        required=False,
+        help_text="`job.stop`, or `job` for all that is done to jobs.",
+    )
+    object_id = serializers.UUIDField(required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False, help_text="Not including this moment.")
+
+
 class AuditEntrySerializer(serializers.ModelSerializer[Entry]):
     class Meta:
         model = Entry

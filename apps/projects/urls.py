@@ -1,11 +1,14 @@
 from django.urls import path
 
 from apps.projects.api import (
+    ActivityViewSet,
+    AttentionViewSet,
     AuditViewSet,
     MemberViewSet,
     PasswordView,
     ProjectDetailViewSet,
     ProjectsViewSet,
+    SearchViewSet,
     SessionView,
 )
 
@@ -22,5 +25,8 @@ urlpatterns = [
         "projects/<slug:slug>/members/<uuid:user_id>",
         MemberViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
     ),
+    path("projects/<slug:slug>/attention", AttentionViewSet.as_view({"get": "list"})),
+    path("projects/<slug:slug>/search", SearchViewSet.as_view({"get": "list"})),
+    path("projects/<slug:slug>/activity", ActivityViewSet.as_view({"get": "list"})),
     path("projects/<slug:slug>/audit", AuditViewSet.as_view({"get": "list"})),
 ]

@@ -80,6 +80,17 @@ def register_version(
 
 
 @transaction.atomic
+def describe_model(*, model_id: UUID, description: str, actor: Actor) -> Model:
+    """Say what a model is for; the same words change nothing."""
+    model = Model.objects.select_for_update().get(pk=model_id)
+    if description != model.description:
+        model.description = description
+        model.save(update_fields=["description"])
+        audit.record(actor, "model.describe", model, name=model.name)
+    return model
+
+
+@transaction.atomic
 def record_evaluation(
     *,
     version: ModelVersion,

@@ -44,6 +44,7 @@ class LogSlice:
     data: bytes
     stored: int
     dropped_bytes: int  # of what is stored, could not be kept: a hole
+    times: list[tuple[int, datetime]]  # where each chunk in it begins, and when it was written
 
 
 def log_slice(workload_id: UUID, offset: int, limit: int) -> LogSlice:
@@ -53,11 +54,13 @@ def log_slice(workload_id: UUID, offset: int, limit: int) -> LogSlice:
     dropped = stream.dropped_bytes if stream else 0
     start = min(max(offset, 0), stored)
     parts: list[bytes] = []
+    times: list[tuple[int, datetime]] = []
     at, left = start, limit
     chunks = LogChunk.objects.filter(
         workload_id=workload_id, offset__gt=start - MAX_FRAME_BYTES, offset__lt=stored
     ).order_by("offset")
-    for chunk_offset, data in chunks.values_list("offset", "data").iterator(chunk_size=16):
+    rows = chunks.values_list("offset", "data", "at")
+    for chunk_offset, data, written_at in rows.iterator(chunk_size=16):
         if chunk_offset + len(data) <= at:
             continue
         if chunk_offset > at:
@@ -66,14 +69,30 @@ def log_slice(workload_id: UUID, offset: int, limit: int) -> LogSlice:
             start = at = chunk_offset
         piece = bytes(data)[at - chunk_offset :][:left]
         parts.append(piece)
+        times.append((at, written_at))
         at, left = at + len(piece), left - len(piece)
         if left <= 0:
             break
     if not parts and limit > 0:
         start = at = stored  # nothing but a hole up to the end
     return LogSlice(
-        offset=start, next_offset=at, data=b"".join(parts), stored=stored, dropped_bytes=dropped
+        offset=start,
+        next_offset=at,
+        data=b"".join(parts),
+        stored=stored,
+        dropped_bytes=dropped,
+        times=times,
     )
+
+
+def log_offset_at(workload_id: UUID, at: datetime) -> int:
+    """Where in a log begins what was written at a time or after; its end if nothing was."""
+    later = LogChunk.objects.filter(workload_id=workload_id, at__gte=at).order_by("offset")
+    found = later.values_list("offset", flat=True).first()
+    if found is not None:
+        return found
+    stream = Stream.objects.filter(workload_id=workload_id, kind=Stream.LOG).first()
+    return stream.offset if stream else 0
 
 
 # --- metric points -------------------------------------------------------------------------------

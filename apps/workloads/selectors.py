@@ -15,6 +15,7 @@ from apps.accounts.models import User
 from apps.common import reasons
 from apps.common.errors import NotFound
 from apps.common.owners import OwnerName, names_of
+from apps.fleet import selectors as fleet
 from apps.fleet.models import Contact, Device, Node
 from apps.projects import selectors as projects
 from apps.projects.models import Project
@@ -158,16 +159,7 @@ def _absent() -> list[placement.NodeFit]:
     """The nodes that may take nothing now."""
     nodes = Node.objects.filter(removed_at=None)
     absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
-    return [placement.NodeFit(node.id, node.name, absence(node)) for node in absent]
-
-
-def absence(node: Node) -> Reason | None:
-    """Why a node takes no work now; None if it does."""
-    if node.cordoned_at is not None:
-        return Reason(code="node_cordoned", params={"node": node.name})
-    if node.contact != Contact.FRESH:
-        return Reason(code="node_unreachable", params={"node": node.name})
-    return None
+    return [placement.NodeFit(node.id, node.name, fleet.absence(node)) for node in absent]
 
 
 def _devices(
@@ -342,11 +334,21 @@ def waiting_for(gang: Gang) -> dict[str, Any] | None:
             return None
 
 
-def log_piece(workload: Workload | None, offset: int, limit: int, *, over: bool) -> dict[str, Any]:
-    """A piece of a workload's log from an offset, cut between characters; ``over``: it writes no
-    more."""
+def log_piece(
+    workload: Workload | None,
+    offset: int,
+    limit: int,
+    *,
+    over: bool,
+    since: datetime | None = None,
+) -> dict[str, Any]:
+    """A piece of a workload's log from an offset or a time, cut between characters; ``over``: it
+    writes no more."""
     if workload is None:
-        return {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0, "text": ""}
+        nothing = {"offset": 0, "next_offset": 0, "complete": True, "dropped_bytes": 0}
+        return {**nothing, "text": "", "times": []}
+    if since is not None:
+        offset = telemetry.log_offset_at(workload.id, since)
     piece = telemetry.log_slice(workload.id, offset, limit)
     if workload.log_bytes is not None:  # known once the process is gone
         complete = piece.next_offset >= workload.log_bytes
@@ -359,6 +361,7 @@ def log_piece(workload: Workload | None, offset: int, limit: int, *, over: bool)
         "complete": complete,
         "dropped_bytes": piece.dropped_bytes + workload.dropped_log_bytes,
         "text": text,
+        "times": [(at, written_at.timestamp()) for at, written_at in piece.times],
     }
 
 

@@ -62,3 +62,7 @@ class LogSerializer(serializers.Serializer[Any]):
         help_text="Written beyond the limit of a log, and not kept."
     )
     text = serializers.CharField()
+    times = serializers.ListField(
+        child=serializers.ListField(),
+        help_text="`[offset, at]`: from this byte on it was written at these Unix seconds.",
+    )

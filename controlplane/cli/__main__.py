@@ -12,10 +12,14 @@ from controlplane.cli.commands import (
     endpoints,
     jobs,
     login,
+    members,
     models,
     nodes,
     projects,
+    recipes,
+    tokens,
     up,
+    users,
 )
 
 
@@ -49,7 +53,11 @@ main.add_command(datasets.datasets)
 main.add_command(jobs.jobs)
 main.add_command(models.models)
 main.add_command(endpoints.endpoints)
+main.add_command(recipes.recipes)
 main.add_command(nodes.nodes)
+main.add_command(users.users)
+main.add_command(members.members)
+main.add_command(tokens.tokens)
 
 if __name__ == "__main__":
     main(prog_name="datahall")

@@ -90,7 +90,7 @@ class Client:
         return self._send(method, f"{self.url}/api/v1{path}", **more)
 
     def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
-        # a GET may be repeated, and a POST carries a key: a server that restarts goes unnoticed
+        # a POST carries a key, the others may be repeated: a server that restarts goes unnoticed
         for delay in (0.5, 1, 2, 4, None):
             try:
                 answer = self._http.request(method, url, **more)

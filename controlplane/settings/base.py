@@ -166,6 +166,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "JobKindEnum": "apps.jobs.models.JobKind",
         "JobStateEnum": "apps.jobs.models.JobState",
         "RunStateEnum": "apps.jobs.models.RunState",
         "ReplicaStateEnum": "apps.serving.models.ReplicaState",

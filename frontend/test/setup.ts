@@ -1,5 +1,7 @@
 import { cleanup, configure } from '@testing-library/react'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
+
+vi.mock('uplot', () => import('./uplot'))
 
 // a busy machine is no failure
 configure({ asyncUtilTimeout: 10_000 })

@@ -71,7 +71,7 @@ def plane(answer: Callable[[Asked], Answer]) -> Iterator[Plane]:
                 self.wfile.write(body if given.cut is None else body[: given.cut])
             self.close_connection = given.cut is not None
 
-        do_GET = do_POST = do_PATCH = do_HEAD = _handle  # noqa: N815  the library's names
+        do_GET = do_POST = do_PATCH = do_DELETE = do_HEAD = _handle  # noqa: N815  the library's names
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""

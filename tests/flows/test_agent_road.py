@@ -39,7 +39,7 @@ class TestOutputs:
 
         outputs = {
             output["path"]: output
-            for output in installation.get(f"/projects/default/jobs/{job}/outputs")
+            for output in installation.get(f"/projects/default/jobs/{job}/outputs")["results"]
         }
         assert list(outputs) == ["deep/big.bin", "deep/empty", "deep/same.bin"]
         big = bytes(range(256)) * 50_000

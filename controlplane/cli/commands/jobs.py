@@ -90,7 +90,9 @@ def show_job(job: str, project: str, as_json: bool) -> None:
                 f"{resources['cpu_millis'] / 1000:g} cores, {size(resources['memory_bytes'])}, "
                 f"{resources['device_count']} GPUs"
             ),
-            "inputs": ", ".join(f"{i['dataset']}@{i['number']}" for i in found["inputs"]),
+            "inputs": ", ".join(
+                f"{i['dataset'] or i['model']}@{i['number']}" for i in found["inputs"]
+            ),
             "model": version and f"{version['model']}@{version['number']}",
         }
     )
@@ -204,7 +206,7 @@ def download_outputs(job: str, to: Path | None, project: str, as_json: bool) -> 
     """Download the files that a job has left in its outputs."""
     client = connect(project)
     job = find_job(client, job)
-    files = client.get(client.in_project(f"jobs/{job}/outputs"))
+    files = list(client.pages(client.in_project(f"jobs/{job}/outputs")))
     if not files and not as_json:
         raise click.ClickException("the job has left no outputs")
     target = to or Path(job)

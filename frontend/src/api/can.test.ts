@@ -26,3 +26,16 @@ describe('jobCan.stop', () => {
     expect(jobCan.stop(one, where)).toBe(why)
   })
 })
+
+describe('jobCan.submit and clone', () => {
+  it('let a member', () => {
+    expect(jobCan.submit(project('member'))).toBeUndefined()
+    expect(jobCan.clone({ kind: 'train' }, project('member'))).toBeUndefined()
+  })
+
+  it('tell why not', () => {
+    expect(jobCan.submit(project('viewer'))).toBe('can.needs_member')
+    expect(jobCan.clone({ kind: 'script' }, project('viewer'))).toBe('can.needs_member')
+    expect(jobCan.clone({ kind: 'import' }, project('owner'))).toBe('can.job_of_upload')
+  })
+})

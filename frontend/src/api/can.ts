@@ -17,7 +17,21 @@ export const hasEnded = (job: Pick<Job, 'state'>) => ENDED.has(job.state)
 /** Undefined when it can be done, else the reason why not. */
 type Verdict = MessageKey | undefined
 
+/** What runs by itself after an upload is not asked for with the form. */
+const SUBMITTED = new Set<string>(['train', 'script', 'evaluate'])
+
 export const jobCan = {
+  /** `needs` of JobViewSet in apps/jobs/api.py. */
+  submit(project: Project): Verdict {
+    return atLeast('member', project) ? undefined : 'can.needs_member'
+  },
+
+  /** SUBMITS in apps/jobs/api.py. */
+  clone(job: Pick<Job, 'kind'>, project: Project): Verdict {
+    if (!SUBMITTED.has(job.kind)) return 'can.job_of_upload'
+    return this.submit(project)
+  },
+
   /** `needs` of JobViewSet in apps/jobs/api.py; `stop_job` in apps/jobs/services.py. */
   stop(job: Job, project: Project): Verdict {
     if (!atLeast('member', project)) return 'can.needs_member'

@@ -3,7 +3,7 @@ import { plainText } from '@/util/ansi'
 import { LogStream } from './log-stream'
 
 /** A log on a server, answered in slices of at most `limit` bytes. */
-function served(text: string, limit = 1000) {
+function served(text: string, limit = 1000, place: { from: number } | null = null) {
   const log = { text, over: false }
   const read = vi.fn(async (offset: number) => {
     const from = Math.min(offset, log.text.length)
@@ -15,9 +15,10 @@ function served(text: string, limit = 1000) {
       complete: log.over && next === log.text.length,
       dropped_bytes: 0,
       text: slice,
+      times: from < log.text.length ? [[from, 1000 + from]] : [],
     }
   })
-  return { log, read, stream: new LogStream(read) }
+  return { log, read, stream: new LogStream(read, place) }
 }
 
 const shown = (stream: LogStream) =>
@@ -96,5 +97,29 @@ describe('LogStream', () => {
     expect(shown(stream).at(-1)).toBe('last')
     expect(stream.forgotten).toBeNull()
     expect(read.mock.calls.length).toBeLessThan(25)
+  })
+
+  it('knows of every line where it begins and when it was written', async () => {
+    const { stream } = served('one\n\u001b[31mtwo\u001b[0m\nthree', 8)
+
+    await stream.pull()
+
+    expect([0, 1, 2].map((i) => stream.start(i))).toEqual([0, 4, 17])
+    expect(stream.indexAt(5)).toBe(1)
+    expect(stream.indexAt(17)).toBe(2)
+    expect([0, 2].map((i) => stream.at(i))).toEqual([1000, 1016])
+  })
+
+  it('begins at a place of a long log with a whole line, and stops after a while', async () => {
+    const line = `${'x'.repeat(1023)}\n`
+    const place = { from: 5 * 1024 * 1024 + 5 }
+    const { read, stream } = served(line.repeat(30_000), 1024 * 1024, place)
+
+    await stream.pull()
+
+    expect(stream.start(0)).toBe(5 * 1024 * 1024 + 1024)
+    expect(plainText(stream.line(0))).toHaveLength(1023)
+    expect(stream.goesOn).toBe(true)
+    expect(read.mock.calls.length).toBeLessThan(10)
   })
 })

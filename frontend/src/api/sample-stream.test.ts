@@ -17,7 +17,6 @@ const stored = (...cpu: (number | null)[]) => ({
   source: 'raw' as const,
   series: { host: { cpu_percent: cpu } },
   gaps: [],
-  source: 'raw' as const,
 })
 
 const cpu = (stream: SampleStream) => stream.track('host', 'cpu_percent')

@@ -17,3 +17,17 @@ export type Token = Schemas['Token']
 export type Person = Schemas['Person']
 export type Member = Schemas['Member']
 export type AuditEntry = Schemas['AuditEntry']
+export type JobEvent = Schemas['JobEvent']
+export type Output = Schemas['Output']
+export type Evaluation = Schemas['Evaluation']
+
+/** A job as a list shows it: with how far it is, and the one number that it is about. */
+export type ListedJob = Job & {
+  /** Between 0 and 1, if it says so. */
+  progress: number | null
+  time_left_seconds: number | null
+  main_metric: { name: string; value: number | null; points: (number | null)[] } | null
+}
+
+export type Recipe = Schemas['Recipe']
+export type Resources = Schemas['Resources']

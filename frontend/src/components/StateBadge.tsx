@@ -16,7 +16,7 @@ import classes from './StateBadge.module.css'
 
 type Tone = 'waiting' | 'busy' | 'good' | 'bad' | 'over'
 
-const STATES: Record<Job['state'] | 'stopping', [MessageKey, Tone, LucideIcon]> = {
+export const STATES: Record<Job['state'] | 'stopping', [MessageKey, Tone, LucideIcon]> = {
   queued: ['job.queued', 'waiting', CircleDashed],
   running: ['job.running', 'busy', CirclePlay],
   stopping: ['job.stopping', 'busy', OctagonMinus],

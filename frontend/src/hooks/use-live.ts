@@ -59,7 +59,7 @@ export function useRefreshOn(topic: string | null, ...keys: QueryKey[]): void {
   })
 }
 
-interface RunAt {
+export interface RunAt {
   project: string
   job: string
   run: number
@@ -82,9 +82,14 @@ export function useMetrics({ project, job, run, workload, over }: RunAt): Metric
   return useStore(stream)
 }
 
-/** The log of a run, growing. */
-export function useLog({ project, job, run, workload, over }: RunAt): LogStream {
-  const [stream] = useState(() => new LogStream((offset) => readLog(project, job, run, offset)))
+/** The log of a run, growing: from a place of it on, else all of it or its end. */
+export function useLog(
+  { project, job, run, workload, over }: RunAt,
+  place: { from: number } | null = null,
+): LogStream {
+  const [stream] = useState(
+    () => new LogStream((offset) => readLog(project, job, run, offset), place),
+  )
   useLive(`workload.${workload}`, {
     event: (event) => {
       if (event.event === 'log.grew' && event.workload_id === workload) stream.grew(event.offset)

@@ -2,9 +2,10 @@ import { useSuspenseQuery } from '@tanstack/react-query'
 import { getRouteApi, notFound } from '@tanstack/react-router'
 import { sessionQuery } from '@/api/queries/core'
 import type { Project, Session } from '@/api/types'
+import type { JobSearch } from '@/util/path-builder'
 
 const projectRoute = getRouteApi('/signed-in/projects/$project')
-const homeRoute = getRouteApi('/signed-in/projects/$project/')
+const jobRoute = getRouteApi('/signed-in/projects/$project/jobs/$job')
 
 /** Who is signed in; only for pages behind the door. */
 export function useSession(): Session {
@@ -21,5 +22,16 @@ export function useProject(): Project {
   return project
 }
 
-export const useNowSearch = () => homeRoute.useSearch()
-export const useNowNavigate = () => homeRoute.useNavigate()
+export const useJobId = () => jobRoute.useParams().job
+export const useJobSearch = () => jobRoute.useSearch()
+
+/** Change what of a job is looked at, without a step in the history. */
+export function useJobView(): (change: Partial<JobSearch>) => void {
+  const navigate = jobRoute.useNavigate()
+  return (change) =>
+    void navigate({
+      search: (search: JobSearch) => ({ ...search, ...change }),
+      replace: true,
+      resetScroll: false,
+    })
+}

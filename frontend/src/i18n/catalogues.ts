@@ -5,6 +5,7 @@ import datasetsEn from './en/datasets.json'
 import endpointsEn from './en/endpoints.json'
 import fleetEn from './en/fleet.json'
 import homeEn from './en/home.json'
+import jobEn from './en/job.json'
 import jobsEn from './en/jobs.json'
 import modelsEn from './en/models.json'
 import shellEn from './en/shell.json'
@@ -14,6 +15,7 @@ import datasetsZh from './zh-CN/datasets.json'
 import endpointsZh from './zh-CN/endpoints.json'
 import fleetZh from './zh-CN/fleet.json'
 import homeZh from './zh-CN/home.json'
+import jobZh from './zh-CN/job.json'
 import jobsZh from './zh-CN/jobs.json'
 import modelsZh from './zh-CN/models.json'
 import shellZh from './zh-CN/shell.json'
@@ -25,6 +27,7 @@ export const en = {
   ...endpointsEn,
   ...fleetEn,
   ...homeEn,
+  ...jobEn,
   ...jobsEn,
   ...modelsEn,
   ...shellEn,
@@ -39,6 +42,7 @@ export const zhCN: Record<MessageKey, string> = {
   ...endpointsZh,
   ...fleetZh,
   ...homeZh,
+  ...jobZh,
   ...jobsZh,
   ...modelsZh,
   ...shellZh,

@@ -10,7 +10,7 @@ function lines(...chunks: string[]): string[] {
 function spans(...chunks: string[]) {
   const parser = new AnsiParser()
   for (const chunk of chunks) parser.feed(chunk)
-  return parser.open
+  return parser.open.spans
 }
 
 describe('AnsiParser', () => {
@@ -20,6 +20,20 @@ describe('AnsiParser', () => {
 
   it('starts the line over at a carriage return, so that a progress bar is one line', () => {
     expect(lines('\r 10%', '\r 50%\r', '100%\ndone')).toEqual(['100%', 'done'])
+  })
+
+  it('counts how often a line was written over', () => {
+    const parser = new AnsiParser()
+    const [bar, plain] = parser.feed('\r 10%\r 50%\r100%\r\nplain\r\n')
+    expect([bar?.rewrites, plain?.rewrites]).toEqual([2, 0])
+  })
+
+  it('tells where each line ends, whatever it drops on the way', () => {
+    const parser = new AnsiParser()
+    const ends: number[] = []
+    parser.feed('\u001b[1mone\u001b', (at) => ends.push(at))
+    parser.feed('[0m\r\ntwo\n', (at) => ends.push(at))
+    expect(ends).toEqual([5, 9])
   })
 
   it('takes a carriage return before a newline for a line end, also across chunks', () => {

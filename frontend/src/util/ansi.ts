@@ -19,7 +19,11 @@ export interface Span {
   style: Style
 }
 
-export type Line = readonly Span[]
+export interface Line {
+  readonly spans: readonly Span[]
+  /** How often the line was written over before it became this: a progress bar's steps. */
+  readonly rewrites: number
+}
 
 const PLAIN: Style = Object.freeze({})
 
@@ -37,23 +41,30 @@ const LONGEST_SEQUENCE = 4096
 /** Feeds on chunks cut anywhere, also inside a sequence. */
 export class AnsiParser {
   private style: Style = PLAIN
-  private line: Span[] = []
+  private spans: Span[] = []
+  private rewrites = 0
   private held = ''
   private returned = false
 
-  /** The lines that the chunk completed. */
-  feed(chunk: string): Line[] {
+  /**
+   * The lines that the chunk completed; `ended` is told where in the chunk each of them ends, 0
+   * for one that ended before.
+   */
+  feed(chunk: string, ended?: (at: number) => void): Line[] {
     const text = this.held + chunk
+    const before = this.held.length
     this.held = ''
     const done: Line[] = []
     let at = 0
     while (at < text.length) {
       const char = text[at]
       if (char === '\n') {
-        done.push(this.line)
-        this.line = []
+        done.push({ spans: this.spans, rewrites: this.rewrites })
+        this.spans = []
+        this.rewrites = 0
         this.returned = false
         at += 1
+        ended?.(Math.max(0, at - before))
       } else if (char === '\r') {
         // only what follows says whether this is a line's end or a line's fresh start
         this.returned = true
@@ -86,22 +97,23 @@ export class AnsiParser {
 
   /** The line that has begun and not ended. */
   get open(): Line {
-    return this.line
+    return { spans: this.spans, rewrites: this.rewrites }
   }
 
   private write(text: string): void {
     if (this.returned) {
-      this.line = []
+      if (this.spans.length > 0) this.rewrites += 1
+      this.spans = []
       this.returned = false
     }
-    const last = this.line.at(-1)
+    const last = this.spans.at(-1)
     if (last && last.style === this.style) last.text += text
-    else this.line.push({ text, style: this.style })
+    else this.spans.push({ text, style: this.style })
   }
 }
 
 export function plainText(line: Line): string {
-  return line.map((span) => span.text).join('')
+  return line.spans.map((span) => span.text).join('')
 }
 
 /** Whether what follows the escape is the beginning of a sequence that more text may complete. */

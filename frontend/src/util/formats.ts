@@ -13,6 +13,8 @@ export interface Formats {
   value: (value: number) => string
   duration: (milliseconds: number) => string
   dateTime: (at: string) => string
+  /** As short as it can be told apart: today the time alone, else the day too. */
+  when: (at: string) => string
   time: (seconds: number) => string
 }
 
@@ -30,6 +32,14 @@ export function formats(language: Language): Formats {
     const amount = value / 1024 ** power
     return fixed(amount, power === 0 || amount >= 100 ? 0 : 1)
   }
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short', hourCycle: 'h23' })
+  const day = new Intl.DateTimeFormat(language, {
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  })
   const bytes = (value: number) => `${scaled(value, powerOf(value))} ${UNITS[powerOf(value)]}`
 
   return {
@@ -45,6 +55,11 @@ export function formats(language: Language): Formats {
     value: (value) => significant(value, language),
     duration,
     dateTime: (at) => dateTime.format(new Date(at)),
+    when: (at) => {
+      const date = new Date(at)
+      const today = date.toDateString() === new Date().toDateString()
+      return (today ? clock : day).format(date)
+    },
     time: (seconds) => time.format(new Date(seconds * 1000)),
   }
 }

@@ -27,11 +27,11 @@ describe('curve', () => {
   })
 
   it('runs forward even when a script counted steps twice', () => {
-    const { x, y, order } = curve(series([5, 4, 3, 2], [0, 10, 5, 15]))
+    const { x, y, at } = curve(series([5, 4, 3, 2], [0, 10, 5, 15]))
 
     expect(x).toEqual([0, 5, 10, 15])
     expect(y).toEqual([5, 3, 4, 2])
-    expect(order).toEqual([0, 2, 1, 3])
+    expect(at).toEqual([1000, 1020, 1010, 1030])
   })
 })
 

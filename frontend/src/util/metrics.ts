@@ -1,4 +1,5 @@
 import type { MetricSeries } from '@/api/metric-stream'
+import type { Values } from './curves'
 import { drawable } from './wire'
 
 /** By the job contract a metric of this name runs from 0 to 1. */
@@ -16,11 +17,13 @@ function rank(name: string): number {
 }
 
 /** A series as a chart takes it: by rising step, what is not a number a gap. */
-export function curve({ steps, values }: MetricSeries): {
+export function curve({ steps, values, at }: MetricSeries): {
   x: number[]
-  y: (number | null)[]
-  /** Where in the series each point of the curve comes from. */
-  order: number[]
+  y: Values
+  /** As it was measured: also what cannot be drawn. */
+  exact: Values
+  /** Unix seconds. */
+  at: number[]
 } {
   const order = steps.map((_, i) => i)
   // a script that resumed may have counted some steps twice
@@ -30,7 +33,8 @@ export function curve({ steps, values }: MetricSeries): {
   return {
     x: order.map((i) => steps[i] ?? 0),
     y: order.map((i) => drawable(values[i] ?? null)),
-    order,
+    exact: order.map((i) => values[i] ?? null),
+    at: order.map((i) => at[i] ?? 0),
   }
 }
 

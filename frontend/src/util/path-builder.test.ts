@@ -15,20 +15,24 @@ describe('addresses', () => {
       signIn: href(pb.signIn()),
       signInAndBack: href(pb.signIn('/projects/default')),
       home: href(pb.home('default')),
-      homeOfJob: href(pb.home('default', { job })),
-      homeZoomed: href(pb.home('default', { job, from: 10, to: 20 })),
+      job: href(pb.job('default', job)),
+      jobZoomed: href(pb.job('default', job, { axis: 'step', from: 10, to: 20 })),
+      jobLine: href(pb.job('default', job, { tab: 'logs', line: 12 })),
       reference: served.reference,
       wholeLog: served.wholeLog('default', job),
+      wholeLogOfRun: served.wholeLog('default', job, 2),
     }).toMatchInlineSnapshot(`
       {
         "home": "/projects/default",
-        "homeOfJob": "/projects/default?job=0199c0de-0000-7000-8000-000000000001",
-        "homeZoomed": "/projects/default?job=0199c0de-0000-7000-8000-000000000001&from=10&to=20",
+        "job": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001",
+        "jobLine": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001?tab=logs&line=12",
+        "jobZoomed": "/projects/default/jobs/0199c0de-0000-7000-8000-000000000001?axis=step&from=10&to=20",
         "reference": "/api/v1/docs/",
         "root": "/",
         "signIn": "/sign-in",
         "signInAndBack": "/sign-in?next=%2Fprojects%2Fdefault",
         "wholeLog": "/api/v1/projects/default/jobs/0199c0de-0000-7000-8000-000000000001/log/raw",
+        "wholeLogOfRun": "/api/v1/projects/default/jobs/0199c0de-0000-7000-8000-000000000001/log/raw?run=2",
       }
     `)
   })

@@ -1,13 +1,57 @@
 /** The only place that spells the console's addresses. */
-import { linkOptions } from '@tanstack/react-router'
+import { type LinkProps, linkOptions } from '@tanstack/react-router'
+import type { Job } from '@/api/types'
+import type { LineName } from './line-name'
 
-/** What the home page remembers in its address. */
-export interface HomeSearch {
-  /** The selected job; without it the newest one is shown. */
-  job?: string | undefined
-  /** The range of steps that the charts are zoomed to. */
+export type JobTab = 'overview' | 'logs' | 'outputs' | 'events' | 'config'
+
+/** What of a job is looked at. */
+export interface JobSearch {
+  tab?: JobTab | undefined
+  /** The number of an earlier run. */
+  run?: number | undefined
+  /** What the charts go along. */
+  axis?: 'step' | 'time' | undefined
+  /** What of that axis the charts are zoomed to. */
   from?: number | undefined
   to?: number | undefined
+  /** The second (Unix) that is marked in the charts. */
+  at?: number | undefined
+  /** How much curves are smoothed, from 0 to 1. */
+  smooth?: number | undefined
+  scale?: 'log' | undefined
+  /** What is searched for in the log, and how. */
+  q?: string | undefined
+  regex?: boolean | undefined
+  case?: boolean | undefined
+  level?: 'warning' | 'error' | undefined
+  /** The chosen line of the log, see `util/line-name.ts`. */
+  line?: LineName | undefined
+}
+
+/** Which jobs are listed, and in which order. */
+export interface JobsSearch {
+  state?: Job['state'][] | undefined
+  kind?: Job['kind'][] | undefined
+  /** A part of the name. */
+  name?: string | undefined
+  owner?: 'me' | undefined
+  dataset?: string | undefined
+  model?: string | undefined
+  /** Only of the last so many hours. */
+  hours?: number | undefined
+  /** A column, after a minus if falling. */
+  order?: string | undefined
+}
+
+/** What the form for a new job begins with. */
+export interface NewJobSearch {
+  recipe?: string | undefined
+  dataset?: string | undefined
+  /** The job to do once more. */
+  clone?: string | undefined
+  /** The model version to evaluate. */
+  evaluate?: string | undefined
 }
 
 export interface AuditSearch {
@@ -18,20 +62,36 @@ export interface AuditSearch {
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
-  home: (project: string, search: HomeSearch = {}) =>
-    linkOptions({ to: '/projects/$project', params: { project }, search }),
-
   members: (project: string) =>
     linkOptions({ to: '/projects/$project/members', params: { project } }),
   audit: (project: string, search: AuditSearch = {}) =>
     linkOptions({ to: '/projects/$project/audit', params: { project }, search }),
   account: () => linkOptions({ to: '/account' }),
   users: () => linkOptions({ to: '/users' }),
+  home: (project: string) => linkOptions({ to: '/projects/$project', params: { project } }),
+  jobs: (project: string, search: JobsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/jobs', params: { project }, search }),
+  newJob: (project: string, search: NewJobSearch = {}) =>
+    linkOptions({ to: '/projects/$project/jobs/new', params: { project }, search }),
+  job: (project: string, job: string, search: JobSearch = {}) =>
+    linkOptions({ to: '/projects/$project/jobs/$job', params: { project, job }, search }),
 }
+
+/** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
+export const beside = {
+  node: (id: string) => away(`/fleet/nodes/${id}`),
+  model: (project: string, model: string, version?: number) =>
+    away(`/projects/${project}/models/${encodeURIComponent(model)}`, { version }),
+  endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>
+    away(`/projects/${project}/endpoints`, search),
+}
+
+/** A link that no route of this area types. */
+const away = (to: string, search: object = {}) => ({ to, search }) as LinkProps
 
 /** Addresses that the server answers itself. */
 export const served = {
   reference: '/api/v1/docs/',
-  wholeLog: (project: string, job: string) =>
-    `/api/v1/projects/${encodeURIComponent(project)}/jobs/${job}/log/raw`,
+  wholeLog: (project: string, job: string, run?: number) =>
+    `/api/v1/projects/${encodeURIComponent(project)}/jobs/${job}/log/raw${run ? `?run=${run}` : ''}`,
 }

@@ -1,5 +1,13 @@
 /** What a person chose on this browser. Storage may be refused; then choices last for the tab. */
-type Name = 'language' | 'color-scheme' | 'project'
+type Name =
+  | 'language'
+  | 'color-scheme'
+  | 'project'
+  | `table.${string}`
+  | `views.${string}`
+  | 'log-wrap'
+  | 'log-times'
+  | 'smoothing'
 
 export function remembered(name: Name): string | null {
   try {

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 from rest_framework.test import APIClient
@@ -220,7 +221,7 @@ class TestOutputs:
         Agent(hosts.node()).run().succeed({"a/b.txt": b"hello"})
         settled(job)
 
-        (file,) = body_of(client.get(url(project, job.id, "outputs")))
+        (file,) = body_of(client.get(url(project, job.id, "outputs")))["results"]
 
         assert (file["path"], file["size"]) == ("a/b.txt", 5)
         assert file["url"].startswith("/transfer/")
@@ -255,6 +256,16 @@ class TestLog:
         piece = body_of(client.get(url(project, job.id, "log")))
 
         assert (piece["text"], piece["complete"], piece["next_offset"]) == ("step 1\n", False, 7)
+
+    def test_begins_at_a_time_when_asked_to(self, client, project):
+        job = self.written(project, b"step 1\n")
+
+        (offset, written_at), *_ = body_of(client.get(url(project, job.id, "log")))["times"]
+        after = datetime.fromtimestamp(written_at + 1, UTC).isoformat()
+        piece = body_of(client.get(url(project, job.id, "log"), {"since": after}))
+
+        assert offset == 0
+        assert (piece["offset"], piece["text"]) == (7, "")
 
     def test_is_there_as_it_was_written(self, client, project):
         job = self.written(project, b"raw \xff bytes\n")

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from agents.protocol.link import MAX_FRAME_BYTES
@@ -119,6 +121,16 @@ class TestLogSlice:
         append(make.chunk(a, 0, data), make.chunk(a, len(data), b"end"))
 
         assert selectors.log_slice(a, len(data) - 1, 9).data == b"\x00end"
+
+    def test_says_when_what_it_gives_was_written(self):
+        a, later = uuid7(), NOON + timedelta(seconds=5)
+        services.append_logs(sent=[make.chunk(a, 0, b"one ")], at=NOON)
+        services.append_logs(sent=[make.chunk(a, 4, b"two", at=later)], at=later)
+
+        assert selectors.log_slice(a, 2, 100).times == [(2, NOON), (4, later)]
+        assert selectors.log_offset_at(a, NOON + timedelta(seconds=1)) == 4
+        assert selectors.log_offset_at(a, later + timedelta(seconds=1)) == 7  # the end so far
+        assert selectors.log_offset_at(uuid7(), NOON) == 0
 
     def test_is_empty_at_the_end_beyond_it_and_where_there_is_no_log(self):
         a = uuid7()

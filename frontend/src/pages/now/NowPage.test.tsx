@@ -4,16 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { live } from '@/api/live'
 import { job, node, page, session } from '../../../test/make'
 import { open } from '../../../test/render'
-import { LiveEnd, Refusal, serve, serveLive } from '../../../test/server'
+import { LiveEnd, serve, serveLive } from '../../../test/server'
 
-// jsdom has no canvas to draw on; what is drawn is told by the chart's name
-vi.mock('uplot', () => ({
-  default: class {
-    setData() {}
-    setSize() {}
-    destroy() {}
-  },
-}))
 // nothing has a size in jsdom, so nothing would count as seen
 vi.mock('@mantine/hooks', async (original) => ({
   ...(await original<typeof import('@mantine/hooks')>()),
@@ -21,33 +13,12 @@ vi.mock('@mantine/hooks', async (original) => ({
 }))
 
 const JOBS = 'GET /api/v1/projects/default/jobs'
-const JOB = 'GET /api/v1/projects/default/jobs/j1'
 
 const quiet = {
   'GET /api/v1/session': session(),
   'GET /api/v1/nodes': page(node()),
   'GET /api/v1/nodes/n1/series': { step: 1, start: '2030-01-01T12:00:00Z', series: {} },
   [JOBS]: page(job()),
-  [JOB]: job(),
-  'GET /api/v1/projects/default/jobs/j1/log': {
-    offset: 0,
-    next_offset: 0,
-    complete: false,
-    dropped_bytes: 0,
-    text: '',
-  },
-  'GET /api/v1/projects/default/jobs/j1/metrics': {
-    through: 10,
-    series: [
-      {
-        name: 'train/loss',
-        points: [
-          [0, 3.5, 0],
-          [5, 2.5, 1],
-        ],
-      },
-    ],
-  },
 }
 
 const tell = (topic: string, body: object) =>
@@ -75,69 +46,11 @@ describe('NowPage', () => {
     expect(disk.getAttribute('aria-valuetext')).toBe('–')
   })
 
-  it('draws the loss on as it is pushed', async () => {
-    serve(quiet)
+  it('leads to the page of a job', async () => {
+    serve({ ...quiet, [JOBS]: page(job()) })
     open('/projects/default')
-    await screen.findByRole('img', { name: 'train/loss: 2.5 at step 5' })
-
-    await tell('workload.w1', {
-      event: 'points',
-      workload_id: 'w1',
-      offset: 10,
-      end: 20,
-      points: [['train/loss', 10, 0.75, 2]],
-    })
-
-    await screen.findByRole('img', { name: 'train/loss: 0.75 at step 10' })
-  })
-
-  it('asks anew what a job is when it moved, and says why it failed', async () => {
-    const reason = { code: 'entrypoint_missing', params: { entrypoint: 'main.py' }, text: '' }
-    const failed = job({ state: 'failed', ended_at: '2030-01-01T12:01:00Z', reason })
-    let now = job()
-    serve({ ...quiet, [JOB]: () => now, [JOBS]: () => page(now) })
-    open('/projects/default')
-    const panel = await screen.findByRole('region', { name: 'train-digits' })
-    expect(within(panel).getByText('Running')).toBeTruthy()
-
-    now = failed
-    await tell('job.j1', { event: 'job.moved' })
-
-    await within(panel).findByText('Failed')
-    expect(within(panel).getByText(/The code has no file main.py/)).toBeTruthy()
-    const stop = within(panel).getByRole('button', { name: 'Stop' })
-    expect(stop.getAttribute('aria-disabled')).toBe('true')
-  })
-
-  it('keeps the chosen job in the address', async () => {
-    serve({
-      ...quiet,
-      [JOBS]: page(job(), job({ id: 'j2', name: 'older', run: null, state: 'queued' })),
-      'GET /api/v1/projects/default/jobs/j2': job({
-        id: 'j2',
-        name: 'older',
-        run: null,
-        state: 'queued',
-        waiting: { code: 'unheard_of', params: {}, text: 'Waiting for room.' },
-      }),
-    })
-    const { router } = open('/projects/default')
-
-    await userEvent.click(await screen.findByRole('link', { name: /older/ }))
-
-    const panel = await screen.findByRole('region', { name: 'older' })
-    expect(await within(panel).findByText('Waiting for room.')).toBeTruthy()
-    expect(router.state.location.search).toEqual({ job: 'j2' })
-  })
-
-  it('tells what a job that is not there is: not there', async () => {
-    serve({
-      ...quiet,
-      'GET /api/v1/projects/default/jobs/gone': new Refusal(404, { code: 'not_found' }),
-    })
-    open('/projects/default?job=gone')
-
-    expect((await screen.findByRole('alert')).textContent).toContain('nothing that you may see')
+    const link = await screen.findByRole('link', { name: /train-digits/ })
+    expect(link.getAttribute('href')).toBe('/projects/default/jobs/j1')
   })
 
   it('teaches what to do where there is nothing yet', async () => {

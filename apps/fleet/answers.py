@@ -1,0 +1,32 @@
+"""Which nodes need somebody, or are called like a text: they are every project's."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from apps.common.answers import MOST_ITEMS, Found, HasId, Item, Subject, attends, called, finds
+from apps.fleet import selectors
+from apps.fleet.models import Contact, Node
+
+
+@attends
+def absent_nodes(project: HasId, at: datetime) -> Iterator[Item]:
+    """Nodes that take no work: cordoned by somebody, or not heard of."""
+    nodes = Node.objects.filter(removed_at=None).exclude(contact=Contact.FRESH, cordoned_at=None)
+    for node in nodes.order_by("name")[:MOST_ITEMS]:
+        reason = selectors.absence(node)
+        assert reason is not None
+        cordoned = node.cordoned_at is not None
+        yield Item(
+            kind=reason.code,
+            severity="warning" if cordoned else "error",
+            since=node.cordoned_at or node.last_contact_at or node.created_at,
+            subject=Subject(type="node", id=node.id, name=node.name),
+            reason=reason,
+            action="uncordon" if cordoned else "open_node",
+        )
+
+
+@finds
+def nodes_called(project: HasId, text: str) -> list[Found]:
+    rows = called(Node.objects.filter(removed_at=None), text)
+    return [Found(type="node", id=row.id, name=row.name, state=row.contact) for row in rows]
