@@ -31,3 +31,9 @@ export type ListedJob = Job & {
 
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']
+
+export type Endpoint = Schemas['Endpoint']
+export type Deployment = Schemas['Deployment']
+export type Replica = Schemas['Replica']
+export type EndpointKey = Schemas['EndpointKey']
+export type Traffic = Schemas['Traffic']

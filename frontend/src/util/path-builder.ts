@@ -59,6 +59,36 @@ export interface AuditSearch {
   action?: string | undefined
 }
 
+export type EndpointTab =
+  | 'overview'
+  | 'playground'
+  | 'deployments'
+  | 'keys'
+  | 'events'
+  | 'inspect'
+
+/** What of an endpoint is looked at. */
+export interface EndpointSearch {
+  tab?: EndpointTab | undefined
+  /** How much of the past the charts show. */
+  range?: TrafficRange | undefined
+  /** What of it they are zoomed to: Unix seconds. */
+  from?: number | undefined
+  to?: number | undefined
+  /** The replica whose log is read, by its number. */
+  replica?: number | undefined
+}
+
+export type TrafficRange = '15m' | '1h' | '6h' | '24h' | '7d'
+
+/** What the list of endpoints begins with. */
+export interface EndpointsSearch {
+  /** The model version to deploy: opens the form. */
+  deploy?: string | undefined
+  /** What to open when it is deployed. */
+  open?: 'try' | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
@@ -75,6 +105,14 @@ export const pb = {
     linkOptions({ to: '/projects/$project/jobs/new', params: { project }, search }),
   job: (project: string, job: string, search: JobSearch = {}) =>
     linkOptions({ to: '/projects/$project/jobs/$job', params: { project, job }, search }),
+  endpoints: (project: string, search: EndpointsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/endpoints', params: { project }, search }),
+  endpoint: (project: string, endpoint: string, search: EndpointSearch = {}) =>
+    linkOptions({
+      to: '/projects/$project/endpoints/$endpoint',
+      params: { project, endpoint },
+      search,
+    }),
 }
 
 /** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
@@ -82,8 +120,6 @@ export const beside = {
   node: (id: string) => away(`/fleet/nodes/${id}`),
   model: (project: string, model: string, version?: number) =>
     away(`/projects/${project}/models/${encodeURIComponent(model)}`, { version }),
-  endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>
-    away(`/projects/${project}/endpoints`, search),
 }
 
 /** A link that no route of this area types. */

@@ -213,12 +213,12 @@ function WhatNow({ project, job }: { project: Project; job: Job }) {
       />
       <Next
         icon={<Rocket size={14} aria-hidden />}
-        to={beside.endpoints(slug, { deploy: ref })}
+        to={pb.endpoints(slug, { deploy: ref })}
         text={t('job.deploy')}
       />
       <Next
         icon={<PencilLine size={14} aria-hidden />}
-        to={beside.endpoints(slug, { deploy: ref, open: 'try' })}
+        to={pb.endpoints(slug, { deploy: ref, open: 'try' })}
         text={t('job.try')}
       />
     </nav>
