@@ -80,7 +80,9 @@ export class TrafficStream extends Store {
     const { step } = history
     const start = secondsOf(history.start)
     const newest = Math.max(0, ...this.seconds.keys())
-    const known = live ? now - TOLD_AFTER_SECONDS : Math.max(this.readAt - STORED_AFTER_SECONDS, newest)
+    const known = live
+      ? now - TOLD_AFTER_SECONDS
+      : Math.max(this.readAt - STORED_AFTER_SECONDS, newest)
     const end = Math.floor(known / step) * step
     const from = Math.max(start, Math.ceil((now - this.windowSeconds) / step) * step)
     const count = Math.max(0, Math.floor((end - from) / step) + 1)

@@ -59,13 +59,7 @@ export interface AuditSearch {
   action?: string | undefined
 }
 
-export type EndpointTab =
-  | 'overview'
-  | 'playground'
-  | 'deployments'
-  | 'keys'
-  | 'events'
-  | 'inspect'
+export type EndpointTab = 'overview' | 'playground' | 'deployments' | 'keys' | 'events' | 'inspect'
 
 /** What of an endpoint is looked at. */
 export interface EndpointSearch {

@@ -44,12 +44,9 @@ function filled([size, ...rest]: (number | null)[], value: unknown): unknown {
 }
 
 /** As a shape is written: `n × 1 × 28 × 28`. */
-export const shapeText = (shape: (number | null)[]) =>
-  shape.map((size) => size ?? 'n').join(' × ')
+export const shapeText = (shape: (number | null)[]) => shape.map((size) => size ?? 'n').join(' × ')
 
 function isTensor(value: unknown): value is Tensor {
   const one = value as Tensor | null
-  return (
-    typeof one?.name === 'string' && typeof one.dtype === 'string' && Array.isArray(one.shape)
-  )
+  return typeof one?.name === 'string' && typeof one.dtype === 'string' && Array.isArray(one.shape)
 }

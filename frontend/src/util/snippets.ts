@@ -33,7 +33,8 @@ function curl({ url, key, contentType, sent }: Call): string {
 
 function bodyInPython(sent: Call['sent']): [imports: string[], body: string] {
   if ('json' in sent) return [[], `${quoted(compact(sent.json))}.encode()`]
-  if ('file' in sent) return [['from pathlib import Path'], `Path(${quoted(sent.file)}).read_bytes()`]
+  if ('file' in sent)
+    return [['from pathlib import Path'], `Path(${quoted(sent.file)}).read_bytes()`]
   return [['from base64 import b64decode'], `b64decode(${quoted(sent.base64)})`]
 }
 
@@ -92,9 +93,7 @@ function inBrowser({ url, key, contentType, sent }: Call): string {
             '',
             `const body = await readFile(${quoted(sent.file)})`,
           ]
-        : [
-            `const body = Uint8Array.from(atob(${quoted(sent.base64)}), (c) => c.charCodeAt(0))`,
-          ]
+        : [`const body = Uint8Array.from(atob(${quoted(sent.base64)}), (c) => c.charCodeAt(0))`]
   return [
     ...body,
     `const response = await fetch(${quoted(url)}, {`,

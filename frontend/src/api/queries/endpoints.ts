@@ -25,7 +25,9 @@ export const endpointsQuery = (project: string) =>
     queryKey: ['endpoints', project],
     refetchInterval: sweep,
     queryFn: ({ signal }) =>
-      body(client.GET(ROOT, { params: { path: { slug: project }, query: { limit: 200 } }, signal })),
+      body(
+        client.GET(ROOT, { params: { path: { slug: project }, query: { limit: 200 } }, signal }),
+      ),
   })
 
 export const endpointQuery = (project: string, ref: string) =>
@@ -69,7 +71,10 @@ export const keysQuery = (project: string, ref: string) =>
     queryKey: ['endpoint', project, ref, 'keys'],
     queryFn: ({ signal }) =>
       body(
-        client.GET(`${ONE}/keys`, { params: { ...path(project, ref), query: { limit: 200 } }, signal }),
+        client.GET(`${ONE}/keys`, {
+          params: { ...path(project, ref), query: { limit: 200 } },
+          signal,
+        }),
       ),
   })
 
@@ -114,6 +119,20 @@ export const readReplicaLog = (project: string, ref: string, id: string, offset:
       params: { path: { slug: project, ref, id }, query: { offset, limit: 1024 * 1024 } },
     }),
   )
+
+/** A model version with the held-out samples of its evaluations. */
+export const versionQuery = (project: string, model: string, number: number) =>
+  queryOptions({
+    queryKey: ['model', project, model, 'version', number],
+    staleTime: 5 * 60_000,
+    queryFn: ({ signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/models/{ref}/versions/{number}', {
+          params: { path: { slug: project, ref: model, number } },
+          signal,
+        }),
+      ),
+  })
 
 const HOUR = 3600
 /** The server shows no more at once. */

@@ -112,10 +112,7 @@ function EndpointTabs({ project, endpoint }: { project: Project; endpoint: Endpo
           <EventsTab project={project} endpoint={endpoint} />
         </Tabs.Panel>
         <Tabs.Panel value="inspect">
-          <CodeBlock
-            label={t('endpoints.tab_inspect')}
-            text={JSON.stringify(endpoint, null, 2)}
-          />
+          <CodeBlock label={t('endpoints.tab_inspect')} text={JSON.stringify(endpoint, null, 2)} />
         </Tabs.Panel>
       </div>
     </Tabs>

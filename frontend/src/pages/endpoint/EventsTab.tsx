@@ -80,7 +80,14 @@ function useTold() {
       { why = '', who = '' }: { why?: string; who?: string | null | undefined } = {},
     ): Happened[] => (at ? [{ key, at, what, why, who: who ?? '' }] : [])
     return {
-      deployment: ({ number, version, created_at, created_by, given_up_at, reason }: Deployment) => [
+      deployment: ({
+        number,
+        version,
+        created_at,
+        created_by,
+        given_up_at,
+        reason,
+      }: Deployment) => [
         ...one(
           `d${number}`,
           created_at,

@@ -157,10 +157,7 @@ function Facts({ project, endpoint }: Props) {
         seconds: format.number(endpoint.timeout_seconds, 1),
       }),
     ],
-    [
-      t('endpoints.url'),
-      <Url key="url" url={url} />,
-    ],
+    [t('endpoints.url'), <Url key="url" url={url} />],
   ]
   return (
     <dl className={classes.facts}>

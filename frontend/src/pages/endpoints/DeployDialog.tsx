@@ -19,8 +19,8 @@ import type { Endpoint, Project } from '@/api/types'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { CodeBlock } from '@/ui/CodeBlock'
-import { BLANK, type Draft, toCommand, toCurl, wantedOf } from './wanted'
 import { VersionPicker } from './VersionPicker'
+import { BLANK, type Draft, toCommand, toCurl, wantedOf } from './wanted'
 
 interface Props {
   project: Project
@@ -52,7 +52,9 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
   })
   const fields = create.error instanceof ApiProblem ? create.error.fields : []
   const wrong = (name: string) => fields.find(({ field }) => field === name)?.detail
-  const number = (name: 'cores' | 'memoryGib' | 'devices' | 'maxBatch' | 'maxQueue' | 'timeout') => ({
+  const number = (
+    name: 'cores' | 'memoryGib' | 'devices' | 'maxBatch' | 'maxQueue' | 'timeout',
+  ) => ({
     value: draft[name],
     onChange: (value: string | number) => change({ [name]: value === '' ? '' : Number(value) }),
   })
@@ -133,7 +135,11 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
             size="compact-sm"
             style={{ alignSelf: 'flex-start' }}
             leftSection={
-              advanced ? <ChevronDown size={14} aria-hidden /> : <ChevronRight size={14} aria-hidden />
+              advanced ? (
+                <ChevronDown size={14} aria-hidden />
+              ) : (
+                <ChevronRight size={14} aria-hidden />
+              )
             }
             aria-expanded={advanced}
             onClick={() => showAdvanced(!advanced)}

@@ -48,7 +48,9 @@ export function LatelyP99({ project, endpoint }: Props) {
   const { data } = useQuery(latelyQuery(project, endpoint.id))
   if (!data) return '–'
   const newest = Math.ceil(NEWEST_SECONDS / data.step)
-  const known = stored(data).p99_ms.slice(-newest).filter((ms) => ms !== null)
+  const known = stored(data)
+    .p99_ms.slice(-newest)
+    .filter((ms) => ms !== null)
   if (known.length === 0) return '–'
   return t('endpoints.ms', { ms: format.value(Math.max(...known)) })
 }
