@@ -88,7 +88,7 @@ function useColumns(open: (replica: Replica) => void): Column<Replica>[] {
         header: t('endpoints.deployment'),
         cell: ({ deployment }) => format.number(deployment),
         value: ({ deployment }) => deployment,
-        width: 110,
+        width: 124,
         align: 'end',
         wide: true,
       },
