@@ -120,18 +120,43 @@ export const readReplicaLog = (project: string, ref: string, id: string, offset:
     }),
   )
 
-/** A model version with the held-out samples of its evaluations. */
-export const versionQuery = (project: string, model: string, number: number) =>
+export interface ExamplePicture {
+  url: string
+  /** What is on it. */
+  label: string
+}
+
+/** Some of each class are more than enough to try a model with. */
+const MOST_EXAMPLES = 12
+
+/** Pictures that a version was evaluated with; else some of the data that it was tried on. */
+export const examplesQuery = (project: string, model: string, number: number) =>
   queryOptions({
-    queryKey: ['model', project, model, 'version', number],
+    queryKey: ['model', project, model, 'version', number, 'examples'],
     staleTime: 5 * 60_000,
-    queryFn: ({ signal }) =>
-      body(
+    queryFn: async ({ signal }): Promise<ExamplePicture[]> => {
+      const { evaluations } = await body(
         client.GET('/api/v1/projects/{slug}/models/{ref}/versions/{number}', {
           params: { path: { slug: project, ref: model, number } },
           signal,
         }),
-      ),
+      )
+      const heldOut = evaluations.flatMap(({ examples }) => examples)
+      if (heldOut.length > 0) {
+        return heldOut.slice(0, MOST_EXAMPLES).map(({ url, truth }) => ({ url, label: truth }))
+      }
+      const [name, version] = evaluations[0]?.dataset?.split('@') ?? []
+      if (!name || !version) return []
+      const { thumbnails } = await body(
+        client.GET('/api/v1/projects/{slug}/datasets/{ref}/versions/{number}', {
+          params: { path: { slug: project, ref: name, number: Number(version) } },
+          signal,
+        }),
+      )
+      return Object.entries(thumbnails)
+        .flatMap(([label, urls]) => (urls[0] ? [{ url: urls[0], label }] : []))
+        .slice(0, MOST_EXAMPLES)
+    },
   })
 
 const HOUR = 3600

@@ -123,7 +123,7 @@ export function KeysTab({ project, endpoint, onMade }: Props) {
     <div className={classes.stack}>
       <div className={classes.bar}>
         <Title order={2}>{t('endpoints.tab_keys')}</Title>
-        {data?.results.length !== 0 && button}
+        {data && data.results.length > 0 && button}
       </div>
       {(error || revoke.error) && (
         <Alert color="red" role="alert">

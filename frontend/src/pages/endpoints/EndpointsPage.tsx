@@ -56,7 +56,7 @@ export default function EndpointsPage() {
   return (
     <>
       <PageHeader title={t('endpoints.title')} text={t('endpoints.text')}>
-        {data?.results.length !== 0 && button}
+        {data && data.results.length > 0 && button}
       </PageHeader>
       {error && (
         <Alert color="red" role="alert">

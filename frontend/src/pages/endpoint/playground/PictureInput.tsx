@@ -2,7 +2,7 @@ import { Button, FileButton, SegmentedControl, VisuallyHidden } from '@mantine/c
 import { useQuery } from '@tanstack/react-query'
 import { ImageUp } from 'lucide-react'
 import { type DragEvent, useEffect, useRef, useState } from 'react'
-import { versionQuery } from '@/api/queries/endpoints'
+import { type ExamplePicture, examplesQuery } from '@/api/queries/endpoints'
 import type { Endpoint, Project } from '@/api/types'
 import { useI18n } from '@/i18n'
 import { Note } from '@/ui/Note'
@@ -164,29 +164,26 @@ export function PictureInput(props: Props) {
   )
 }
 
-const MOST_EXAMPLES = 12
-
 interface ExamplesProps {
   project: Project
   endpoint: Endpoint
   onChosen: (picture: Blob, name: string) => void
 }
 
-/** Held-out pictures of the model's own evaluations, for who cannot or will not draw. */
+/** Pictures to try the model with, for who cannot or will not draw. */
 function Examples({ project, endpoint, onChosen }: ExamplesProps) {
   const { t } = useI18n()
   const { model, number } = endpoint.deployment.version
-  const { data } = useQuery(versionQuery(project.slug, model, number))
+  const { data: examples = [] } = useQuery(examplesQuery(project.slug, model, number))
   const [failed, fail] = useState(false)
-  const examples = (data?.evaluations ?? []).flatMap((one) => one.examples).slice(0, MOST_EXAMPLES)
   if (examples.length === 0) return null
-  const take = async (url: string, path: string) => {
+  const take = async ({ url, label }: ExamplePicture) => {
     try {
       const answer = await fetch(new Request(url))
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
-      const bytes = await answer.arrayBuffer()
+      const picture = await answer.blob()
       fail(false)
-      onChosen(new Blob([bytes], { type: 'image/png' }), path.split('/').at(-1) ?? 'picture.png')
+      onChosen(picture, `${label}.${picture.type.split('/')[1] ?? 'png'}`)
     } catch {
       fail(true)
     }
@@ -195,11 +192,11 @@ function Examples({ project, endpoint, onChosen }: ExamplesProps) {
     <section aria-label={t('endpoints.examples')} className={classes.examples}>
       <h3>{t('endpoints.examples')}</h3>
       <ul>
-        {examples.map(({ url, path, truth }) => (
-          <li key={path}>
-            <button type="button" onClick={() => void take(url, path)} title={truth}>
-              <img src={url} alt="" />
-              <VisuallyHidden>{t('endpoints.example_of', { label: truth })}</VisuallyHidden>
+        {examples.map((example) => (
+          <li key={example.url}>
+            <button type="button" onClick={() => void take(example)} title={example.label}>
+              <img src={example.url} alt="" />
+              <VisuallyHidden>{t('endpoints.example_of', { label: example.label })}</VisuallyHidden>
             </button>
           </li>
         ))}
