@@ -2,11 +2,14 @@
 import type {
   DatasetDetail,
   DatasetVersion,
+  Deployment,
+  Endpoint,
   Evaluation,
   Job,
   ModelDetail,
   ModelVersion,
   Node,
+  Replica,
   Session,
 } from '@/api/types'
 
@@ -168,6 +171,62 @@ export const model = (...versions: ModelVersion[]): ModelDetail => ({
   created_at: NOON,
   latest: versions[0] ?? null,
   versions,
+})
+
+export const deployment = (over: Partial<Deployment> = {}): Deployment => ({
+  number: 1,
+  version: { id: 'v1', model: 'digits', number: 1 },
+  resources: {
+    cpu_millis: 500,
+    memory_bytes: 1024 ** 3,
+    device_count: 0,
+    device_kind: '',
+    device_memory_bytes: 0,
+  },
+  max_batch: 64,
+  created_at: NOON,
+  created_by: 'ada',
+  given_up_at: null,
+  reason: null,
+  ...over,
+})
+
+export const endpoint = (over: Partial<Endpoint> = {}): Endpoint => ({
+  id: 'e1',
+  name: 'digits',
+  url: 'http://gateway/v1/endpoints/e1/predict',
+  state: 'ready',
+  reason: null,
+  replicas_wanted: 1,
+  replicas_ready: 1,
+  deployment: deployment(),
+  previous: null,
+  signature: {
+    task: 'image_classification',
+    inputs: [{ name: 'image', dtype: 'float32', shape: [null, 1, 28, 28] }],
+    outputs: [{ name: 'scores', dtype: 'float32', shape: [null, 10] }],
+    labels: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  },
+  max_queue: 1024,
+  timeout_seconds: 30,
+  created_at: NOON,
+  created_by: 'ada',
+  ...over,
+})
+
+export const replica = (over: Partial<Replica> = {}): Replica => ({
+  id: 'x1',
+  number: 1,
+  deployment: 1,
+  state: 'ready',
+  reason: null,
+  node: { id: 'n1', name: 'rack1-host1' },
+  workload: 'w1',
+  created_at: new Date(Date.now() - 600_000).toISOString(),
+  started_at: new Date(Date.now() - 590_000).toISOString(),
+  ready_at: new Date(Date.now() - 580_000).toISOString(),
+  ended_at: null,
+  ...over,
 })
 
 export const page = <T>(...results: T[]) => ({ results, next: null, previous: null })

@@ -54,11 +54,31 @@ export interface LogGrew {
   offset: number
 }
 
-export interface Moved {
-  event: 'job.moved' | 'workload.moved' | 'node.moved'
+/** What one gateway answered in one second. */
+export interface TrafficSecond {
+  event: 'traffic'
+  gateway: string
+  at: string
+  requests: number
+  errors: number
+  p50_ms: number | null
+  p99_ms: number | null
+  /** Calls that wait for their answer now. */
+  outstanding: number
 }
 
-export type LiveEvent = Sample | FleetSamples | NodeJoined | Points | LogGrew | Moved
+export interface Moved {
+  event: 'job.moved' | 'workload.moved' | 'node.moved' | 'endpoint.moved'
+}
+
+export type LiveEvent =
+  | Sample
+  | FleetSamples
+  | NodeJoined
+  | Points
+  | LogGrew
+  | TrafficSecond
+  | Moved
 
 type Frame =
   | { topic: string; seq: number; body: LiveEvent }

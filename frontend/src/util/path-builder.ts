@@ -1,5 +1,5 @@
 /** The only place that spells the console's addresses. */
-import { type LinkProps, linkOptions } from '@tanstack/react-router'
+import { linkOptions } from '@tanstack/react-router'
 import type { Job } from '@/api/types'
 import type { LineName } from './line-name'
 
@@ -127,6 +127,30 @@ export interface AddNodeSearch {
   invitation?: string | undefined
 }
 
+export type EndpointTab = 'overview' | 'playground' | 'deployments' | 'keys' | 'events' | 'inspect'
+
+/** What of an endpoint is looked at. */
+export interface EndpointSearch {
+  tab?: EndpointTab | undefined
+  /** How much of the past the charts show. */
+  range?: TrafficRange | undefined
+  /** What of it they are zoomed to: Unix seconds. */
+  from?: number | undefined
+  to?: number | undefined
+  /** The replica whose log is read, by its number. */
+  replica?: number | undefined
+}
+
+export type TrafficRange = '15m' | '1h' | '6h' | '24h' | '7d'
+
+/** What the list of endpoints begins with. */
+export interface EndpointsSearch {
+  /** The model version to deploy: opens the form. */
+  deploy?: string | undefined
+  /** What to open when it is deployed. */
+  open?: 'try' | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
@@ -158,6 +182,15 @@ export const pb = {
     linkOptions({ to: '/nodes/$node', params: { node }, search }),
   addNode: (search: AddNodeSearch = {}) => linkOptions({ to: '/nodes/add', search }),
 
+  endpoints: (project: string, search: EndpointsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/endpoints', params: { project }, search }),
+  endpoint: (project: string, endpoint: string, search: EndpointSearch = {}) =>
+    linkOptions({
+      to: '/projects/$project/endpoints/$endpoint',
+      params: { project, endpoint },
+      search,
+    }),
+
   members: (project: string) =>
     linkOptions({ to: '/projects/$project/members', params: { project } }),
   audit: (project: string, search: AuditSearch = {}) =>
@@ -165,17 +198,6 @@ export const pb = {
   account: () => linkOptions({ to: '/account' }),
   users: () => linkOptions({ to: '/users' }),
 }
-
-/** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
-export const beside = {
-  endpoint: (project: string, endpoint: string) =>
-    away(`/projects/${project}/endpoints/${encodeURIComponent(endpoint)}`),
-  endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>
-    away(`/projects/${project}/endpoints`, search),
-}
-
-/** A link that no route of this area types. */
-const away = (to: string, search: object = {}) => ({ to, search }) as LinkProps
 
 /** Addresses that the server answers itself. */
 export const served = {

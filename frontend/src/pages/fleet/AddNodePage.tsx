@@ -63,7 +63,7 @@ function Invite() {
   })
   useLive(id ? 'fleet' : null, {
     event: (event) => {
-      if (event.event !== 'node.joined' || event.join_token_id !== id) return
+      if (event.event !== 'node.joined' || !id || event.join_token_id !== id) return
       void queryClient.invalidateQueries({ queryKey: joinTokenQuery(id).queryKey })
     },
   })

@@ -10,7 +10,7 @@ import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { Panel } from '@/ui/Panel'
 import { CLOCK_WARN_MS } from '@/util/node-checks'
-import { beside, pb } from '@/util/path-builder'
+import { pb } from '@/util/path-builder'
 import classes from './fleet.module.css'
 
 interface Props {
@@ -125,7 +125,7 @@ export function NodeWorkloads({ node }: Props) {
 function Owner({ row: { owner, project, kind } }: { row: NodeWorkload }) {
   const { t } = useI18n()
   if (!owner || !project) return <span>{t('node.not_yours')}</span>
-  const link = kind === 'replica' ? beside.endpoint(project, owner.name) : pb.job(project, owner.id)
+  const link = kind === 'replica' ? pb.endpoint(project, owner.name) : pb.job(project, owner.id)
   return (
     <Link {...link} className={classes.link}>
       {owner.name}

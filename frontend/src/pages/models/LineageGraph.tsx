@@ -11,7 +11,7 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import { TextLink } from '@/ui/TextLink'
 import { layered, type Placed } from '@/util/lineage'
-import { beside, EXACT, pb } from '@/util/path-builder'
+import { EXACT, pb } from '@/util/path-builder'
 import classes from './LineageGraph.module.css'
 
 interface Props {
@@ -212,6 +212,6 @@ function placeOf(project: string, node: LineageNode): LinkProps {
     case 'model_version':
       return pb.model(project, node.name, { version })
     case 'endpoint':
-      return beside.endpoint(project, node.name)
+      return pb.endpoint(project, node.name)
   }
 }

@@ -20,7 +20,7 @@ import { PageHeader } from '@/ui/PageHeader'
 import { PageTabs } from '@/ui/PageTabs'
 import { Panel } from '@/ui/Panel'
 import { TextLink } from '@/ui/TextLink'
-import { beside, MODEL_TABS, pb } from '@/util/path-builder'
+import { MODEL_TABS, pb } from '@/util/path-builder'
 import { Compare } from './Compare'
 import { EvaluateDialog } from './EvaluateDialog'
 import { Evaluations } from './Evaluations'
@@ -110,7 +110,7 @@ function Loaded({ project, model }: Props) {
               leftSection={<Rocket size={15} aria-hidden />}
               disabledReason={refused && t(refused)}
               onClick={() =>
-                void navigate(beside.endpoints(project.slug, { deploy: reference }) as never)
+                void navigate(pb.endpoints(project.slug, { deploy: reference }) as never)
               }
             >
               {t('models.deploy')}

@@ -78,9 +78,9 @@ export function Versions({ project, model, current, compared }: Props) {
         header: t('models.parameters'),
         width: 120,
         align: 'end',
-        value: (row) => signatureOf(row).parameters,
+        value: (row) => signatureOf(row.signature).parameters,
         cell: (row) => {
-          const { parameters } = signatureOf(row)
+          const { parameters } = signatureOf(row.signature)
           return parameters === null ? '–' : format.number(parameters)
         },
         wide: true,
