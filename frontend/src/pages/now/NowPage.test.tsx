@@ -78,7 +78,8 @@ describe('NowPage', () => {
   it('draws the loss on as it is pushed', async () => {
     serve(quiet)
     open('/projects/default')
-    await screen.findByRole('img', { name: 'train/loss: 2.5 at step 5' })
+    const loss = await screen.findByRole('slider', { name: 'train/loss' })
+    expect(loss.getAttribute('aria-valuetext')).toBe('2.5 at step 5')
 
     await tell('workload.w1', {
       event: 'points',
@@ -88,7 +89,7 @@ describe('NowPage', () => {
       points: [['train/loss', 10, 0.75, 2]],
     })
 
-    await screen.findByRole('img', { name: 'train/loss: 0.75 at step 10' })
+    await vi.waitFor(() => expect(loss.getAttribute('aria-valuetext')).toBe('0.75 at step 10'))
   })
 
   it('asks anew what a job is when it moved, and says why it failed', async () => {
