@@ -35,6 +35,8 @@ export function PictureInput(props: Props) {
   const [wrong, setWrong] = useState<string | null>(null)
   const [over, setOver] = useState(false)
   const drawn = useRef(0)
+  // another picture takes the drawing's place
+  const [sheet, takeSheet] = useState(0)
 
   const forget = () => {
     drawn.current += 1
@@ -60,6 +62,8 @@ export function PictureInput(props: Props) {
       return
     }
     setWrong(null)
+    drawn.current += 1
+    takeSheet((count) => count + 1)
     const canvas = seen.current
     if (!canvas) return
     try {
@@ -119,7 +123,7 @@ export function PictureInput(props: Props) {
       )}
       <div className={classes.sources}>
         {how === 'draw' ? (
-          <DrawPad onInk={(drawing) => void ink(drawing)} onCleared={forget} />
+          <DrawPad key={sheet} onInk={(drawing) => void ink(drawing)} onCleared={forget} />
         ) : (
           <div className={classes.drop}>
             <ImageUp size={26} aria-hidden />
