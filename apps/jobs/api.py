@@ -39,7 +39,6 @@ from apps.jobs.serializers import (
     MetricsWindowSerializer,
     OutputSerializer,
     RecipeSerializer,
-    RecipesSerializer,
     RunSerializer,
     RunsSerializer,
     ScriptJobSerializer,
@@ -321,7 +320,7 @@ class RecipeViewSet(InstallationViewSet[Job]):
     queryset = Job.objects.none()
     needs = {"list": SIGNED_IN}
 
-    @extend_schema(responses=RecipesSerializer)
+    @extend_schema(responses=RecipeSerializer(many=True))
     def list(self, request: Request) -> Response:
         manifests: list[Manifest] = sorted(all_manifests().values(), key=lambda m: m.name)
         shown = RecipeSerializer(manifests, many=True).data

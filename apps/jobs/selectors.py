@@ -83,6 +83,7 @@ def filtered(
     dataset: str = "",
     dataset_version: UUID | None = None,
     model: str = "",
+    ended_after: datetime | None = None,
 ) -> QuerySet[Job]:
     """Those of the project's jobs that are asked for; a person is one, or a name.
 
@@ -99,6 +100,8 @@ def filtered(
         jobs = jobs.filter(submitted_by=submitted_by)
     elif submitted_by is not None:
         jobs = jobs.filter(submitted_by__username=submitted_by)
+    if ended_after is not None:
+        jobs = jobs.filter(ended_at__gt=ended_after)
     inputs = RunInput.objects.filter(run__job=OuterRef("pk"))
     if dataset_version is not None:
         jobs = jobs.filter(Exists(inputs.filter(dataset_version=dataset_version)))

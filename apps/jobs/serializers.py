@@ -126,6 +126,7 @@ class JobFilterSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="`name` or `name@version` that a run of it reads or has made.",
     )
+    ended_after = serializers.DateTimeField(required=False, help_text="Over, and only since then.")
     ordering = serializers.ChoiceField(choices=ORDERINGS, default="-created_at")
 
 
@@ -372,12 +373,6 @@ class RecipeSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Of one replica; null if it cannot serve."
     )
     metrics = serializers.ListField(child=serializers.CharField())
-
-
-class RecipesSerializer(serializers.Serializer[Any]):
-    results = RecipeSerializer(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
 
 
 class RunsSerializer(serializers.Serializer[Any]):

@@ -41,12 +41,14 @@ export const theme = createTheme({
   },
 })
 
-/** Mantine's dimmed text is too faint for WCAG AA at our sizes. */
+/** Mantine's dimmed text, hints in fields and errors are too faint for WCAG AA at our sizes. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     '--mantine-color-body': '#f6f7f9',
     '--mantine-color-dimmed': '#545d69',
+    '--mantine-color-placeholder': '#5f6873',
+    '--mantine-color-error': '#b3261e',
     '--page-panel': '#ffffff',
     '--page-line': '#dfe3e8',
     '--page-sunken': '#f1f3f6',
@@ -68,6 +70,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
   dark: {
     '--mantine-color-body': '#0f1318',
     '--mantine-color-dimmed': '#9aa5b4',
+    '--mantine-color-placeholder': '#8b96a5',
+    '--mantine-color-error': '#ff8f87',
     '--page-panel': '#14191f',
     '--page-line': '#2b333e',
     '--page-sunken': '#0c1014',

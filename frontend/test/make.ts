@@ -1,5 +1,17 @@
 /** Plain builders of what the server answers. */
-import type { Deployment, Endpoint, Job, Node, Replica, Session } from '@/api/types'
+import type {
+  DatasetDetail,
+  DatasetVersion,
+  Deployment,
+  Endpoint,
+  Evaluation,
+  Job,
+  ModelDetail,
+  ModelVersion,
+  Node,
+  Replica,
+  Session,
+} from '@/api/types'
 
 const NOON = '2030-01-01T12:00:00Z'
 
@@ -128,6 +140,93 @@ export const replica = (over: Partial<Replica> = {}): Replica => ({
   ready_at: new Date(Date.now() - 580_000).toISOString(),
   ended_at: null,
   ...over,
+})
+
+export const datasetVersion = (over: Partial<DatasetVersion> = {}): DatasetVersion => ({
+  id: `dv${over.number ?? 1}`,
+  number: 1,
+  state: 'ready',
+  reason: null,
+  kind: 'images_by_class',
+  size: 2048,
+  file_count: 1,
+  manifest_sha256: 'a'.repeat(64),
+  changes: null,
+  profile: {
+    kind: 'images_by_class',
+    samples: 3,
+    schema: [{ name: 'picture', type: 'image', modes: { L: 3 }, width: [8, 8], height: [8, 8] }],
+    splits: { train: { cat: 1, dog: 1 }, test: { cat: 1 } },
+    counts: { cat: 2, dog: 1 },
+    unpack: true,
+    preview: [],
+    warnings: [],
+  },
+  thumbnails: { cat: ['/transfer/cat0', '/transfer/cat1'], dog: ['/transfer/dog0'] },
+  created_at: NOON,
+  created_by: 'ada',
+  settled_at: NOON,
+  ...over,
+})
+
+/** A dataset of these versions, newest first. */
+export const dataset = (...versions: DatasetVersion[]): DatasetDetail => ({
+  id: 'd1',
+  name: 'pets',
+  description: 'Cats and dogs.',
+  created_at: NOON,
+  latest: versions[0] ?? null,
+  versions,
+})
+
+export const evaluation = (over: Partial<Evaluation> = {}): Evaluation => ({
+  id: 'e1',
+  split: 'test',
+  samples: 4,
+  metrics: { loss: 0.5, accuracy: 0.75 },
+  dataset: 'pets@1',
+  dataset_version: 'dv1',
+  detail: {
+    labels: ['cat', 'dog'],
+    confusion: [
+      [2, 1],
+      [0, 1],
+    ],
+    per_class: { cat: { precision: 1, recall: 0.67 }, dog: { precision: 0.5, recall: 1 } },
+  },
+  run_id: 'r1',
+  created_at: NOON,
+  ...over,
+})
+
+export const modelVersion = (over: Partial<ModelVersion> = {}): ModelVersion => ({
+  id: `mv${over.number ?? 1}`,
+  number: 1,
+  created_at: NOON,
+  size: 4096,
+  signature: {
+    task: 'image_classification',
+    inputs: [{ name: 'image', dtype: 'float32', shape: [null, 1, 8, 8] }],
+    outputs: [{ name: 'logits', dtype: 'float32', shape: [null, 2] }],
+    labels: ['cat', 'dog'],
+    weights: 'model.safetensors',
+    parameters: 1234,
+    framework: 'torch 2',
+  },
+  evaluations: [evaluation()],
+  run_id: 'r1',
+  files: [{ path: 'model.safetensors', digest: 'b'.repeat(64), size: 4096, url: '/transfer/w' }],
+  ...over,
+})
+
+/** A model of these versions, newest first. */
+export const model = (...versions: ModelVersion[]): ModelDetail => ({
+  id: 'm1',
+  name: 'pets',
+  description: '',
+  created_at: NOON,
+  latest: versions[0] ?? null,
+  versions,
 })
 
 export const page = <T>(...results: T[]) => ({ results, next: null, previous: null })

@@ -21,6 +21,8 @@ globalThis.ResizeObserver ??= class {
   unobserve() {}
   disconnect() {}
 }
+Element.prototype.scrollIntoView ??= () => {}
+HTMLElement.prototype.scrollTo ??= () => {}
 
 afterEach(() => {
   cleanup()

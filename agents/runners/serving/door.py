@@ -32,9 +32,11 @@ log = logging.getLogger(__name__)
 
 SERVICE_FILE = "service.json"
 GREETING_SECONDS = 10.0
+MAX_GREETING_BYTES = 4096  # nobody unknown makes us hold more than this
 MOST_UNSENT = 16_384  # answers a gateway has not read: then it is not read from either
 BIG_MESSAGE_BYTES = 16 * 1024 * 1024  # an answer that makes it bigger goes in the next one
 UNREADABLE = 1007  # close code: the message is not what was agreed
+BROKEN = 1011  # close code: this connection's answers cannot be sent
 
 
 class Outbox:
@@ -74,6 +76,9 @@ class Outbox:
                     self._empty.set()
         except ConnectionClosed:
             pass
+        except Exception:
+            log.exception("answers cannot be sent")
+            await self._connection.close(BROKEN)
         finally:
             self.close()
 
@@ -127,6 +132,7 @@ class Door:
             return False
         if not hmac.compare_digest(greeting.bearer.encode(), self._bearer):
             return False
+        connection.protocol.max_message_size = MAX_MESSAGE_BYTES  # from the next message on
         answer = Greeted(
             version=min(greeting.version, CALLS_VERSION),
             max_batch=self._engine.max_batch,
@@ -161,7 +167,7 @@ async def opened(engine: Engine, bearer: str, host: str) -> AsyncIterator[Door]:
         door.attend,
         sock=listening,
         ssl=made.context(),
-        max_size=MAX_MESSAGE_BYTES,
+        max_size=MAX_GREETING_BYTES,
         compression=None,  # numbers hardly shrink, and it costs more than the network saves
         server_header=None,
     ):

@@ -3,7 +3,7 @@
  * why it cannot be pressed. The server has the last word; each line names where.
  */
 import type { MessageKey } from '@/i18n/translate'
-import type { EndpointKey, Job, Project, Role } from './types'
+import type { DatasetVersion, EndpointKey, Job, Project, Role } from './types'
 
 export const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
 
@@ -73,5 +73,19 @@ export const endpointCan = {
 
   revokeKey(key: Pick<EndpointKey, 'revoked_at'>, project: Project): Verdict {
     return key.revoked_at ? 'endpoints.key_revoked_already' : this.makeKey(project)
+  },
+}
+
+export const datasetCan = {
+  /** `needs` of DatasetViewSet in apps/datasets/api.py and of UploadViewSet in apps/artifacts/api.py. */
+  upload(project: Project): Verdict {
+    return atLeast('member', project) ? undefined : 'can.needs_member'
+  },
+
+  /** `_dataset` of apps/jobs/specs.py: a version is read only when it is ready. */
+  train(version: Pick<DatasetVersion, 'state'>, project: Project): Verdict {
+    if (version.state === 'importing') return 'datasets.train_importing'
+    if (version.state === 'failed') return 'datasets.train_failed'
+    return jobCan.submit(project)
   },
 }

@@ -12,6 +12,7 @@ export class LogSearch extends Store {
   private readonly stream: LogStream
   private readonly pattern: RegExp
   private found: number[] = []
+  private kept: { of: string; hits: number[] } = { of: '', hits: [] }
   private next: number
   private timer: ReturnType<typeof setTimeout> | undefined
   private unsubscribe: (() => void) | undefined
@@ -23,15 +24,18 @@ export class LogSearch extends Store {
     this.next = stream.shifted
   }
 
-  /** Lines that match, as indices of the stream now. */
+  /** Lines that match, as indices of the stream now; the same list as long as they are the same. */
   get hits(): number[] {
-    const { shifted } = this.stream
-    const gone = firstFrom(this.found, shifted)
-    const hits = this.found.slice(gone).map((line) => line - shifted)
-    const open = this.stream.length - 1
+    const { shifted, settled, length } = this.stream
+    const open = length - 1
     // the line that is still being written may match now and not in a moment
-    if (open >= this.stream.settled && this.matches(open)) hits.push(open)
-    return hits
+    const last = open >= settled && this.matches(open) ? open : null
+    const of = `${this.found.length} ${shifted} ${last}`
+    if (of !== this.kept.of) {
+      const hits = this.found.slice(firstFrom(this.found, shifted)).map((line) => line - shifted)
+      this.kept = { of, hits: last === null ? hits : [...hits, last] }
+    }
+    return this.kept.hits
   }
 
   /** How much of the log has been looked through, from 0 to 1. */

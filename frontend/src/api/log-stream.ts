@@ -6,7 +6,7 @@ import { Store } from './store'
 import type { LogSlice } from './types'
 
 /** What a tab keeps; the whole log is a download away. */
-const MOST_LINES = 100_000
+const MOST_LINES = 150_000
 /** Further behind than this, a reader is better off near the end. */
 const MOST_BYTES = 8 * 1024 * 1024
 /** An offset no log reaches: the server answers with how far it does. */

@@ -7,10 +7,13 @@ interface Props {
   /** Counts by what it is (rows) and what the model took it for (columns). */
   counts: number[][]
   label?: string
+  /** The cell that is looked into, and how to look into another; without it cells only show. */
+  chosen?: { actual: string; predicted: string } | null
+  onChoose?: (cell: { actual: string; predicted: string } | null) => void
 }
 
 /** What was taken for what. A cell's colour is its share of its row: of all that really are it. */
-export function ConfusionMatrix({ labels, counts, label }: Props) {
+export function ConfusionMatrix({ labels, counts, label, chosen, onChoose }: Props) {
   const { t, format } = useI18n()
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is scrolled with the keyboard
@@ -43,21 +46,40 @@ export function ConfusionMatrix({ labels, counts, label }: Props) {
                 </th>
                 {cells.map((count, column) => {
                   const share = total > 0 ? count / total : 0
+                  // a mistake of one in a hundred is to be seen too
+                  const heat = row === column ? share : Math.sqrt(share)
+                  const predicted = labels[column] ?? ''
+                  const title = t('confusion.cell', {
+                    actual,
+                    predicted,
+                    count: format.number(count),
+                    share: format.percent(share * 100),
+                  })
+                  const text =
+                    count === 0 ? <span className={classes.none}>0</span> : format.number(count)
+                  const on = chosen?.actual === actual && chosen.predicted === predicted
                   return (
                     <td
                       key={labels[column]}
                       className={classes.cell}
                       data-right={row === column || undefined}
-                      data-strong={share > 0.55 || undefined}
-                      style={{ '--share': share.toFixed(3) } as React.CSSProperties}
-                      title={t('confusion.cell', {
-                        actual,
-                        predicted: labels[column] ?? '',
-                        count: format.number(count),
-                        share: format.percent(share * 100),
-                      })}
+                      data-strong={heat > 0.55 || undefined}
+                      style={{ '--share': heat.toFixed(3) } as React.CSSProperties}
+                      title={title}
                     >
-                      {count === 0 ? <span className={classes.none}>0</span> : format.number(count)}
+                      {onChoose && count > 0 ? (
+                        <button
+                          type="button"
+                          className={classes.choose}
+                          aria-pressed={on}
+                          aria-label={title}
+                          onClick={() => onChoose(on ? null : { actual, predicted })}
+                        >
+                          {text}
+                        </button>
+                      ) : (
+                        text
+                      )}
                     </td>
                   )
                 })}

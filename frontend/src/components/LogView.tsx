@@ -1,8 +1,7 @@
 import { ActionIcon, Anchor, Button, SegmentedControl, Switch, TextInput } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
-import { useVirtualizer } from '@tanstack/react-virtual'
 import { CaseSensitive, ChevronDown, ChevronUp, Download, Link2, Regex, X } from 'lucide-react'
-import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import type { LogStream } from '@/api/log-stream'
 import { useLogSearch } from '@/hooks/use-log-search'
 import { useI18n } from '@/i18n'
@@ -10,13 +9,11 @@ import { firstFrom } from '@/util/curves'
 import { type LineName, nameOfLine, offsetNamed } from '@/util/line-name'
 import { patternOf, type Query } from '@/util/log-lines'
 import { remember, remembered } from '@/util/preferences'
-import { LogLine } from './LogLine'
 import { LogMap } from './LogMap'
+import { type LogBox, LogRows } from './LogRows'
 import classes from './LogView.module.css'
 
-const LINE_PX = 18
-/** As near to the end counts as at the end. */
-const END_PX = 4
+const NO_HITS: number[] = []
 
 export interface LogQuery extends Query {
   level: 'all' | 'warning' | 'error'
@@ -43,18 +40,16 @@ interface Props {
 export function LogView(props: Props) {
   const { stream, query, onQuery, line, onLine, onElsewhere } = props
   const { t, format } = useI18n()
-  const box = useRef<HTMLDivElement>(null)
-  const scrolledTo = useRef(0)
+  const box = useRef<LogBox>(null)
   const [following, follow] = useState(line === undefined)
   const [wrap, setWrap] = useState(() => remembered('log-wrap') === 'yes')
   const [times, setTimes] = useState(() => remembered('log-times') === 'yes')
-  const [whole, showWhole] = useState<ReadonlySet<number>>(new Set())
   const clipboard = useClipboard()
   const version = stream.version()
 
   const pattern = useMemo(() => patternOf(query), [query])
   const search = useLogSearch(stream, pattern)
-  const hits = search?.hits ?? []
+  const hits = search?.hits ?? NO_HITS
   const [currentHit, setCurrentHit] = useState<number | null>(null) // as it was first: + shifted
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the stream changes in place
@@ -63,23 +58,9 @@ export function LogView(props: Props) {
   const indexAt = (row: number) => shown?.[row] ?? row
   const rowOf = (index: number) => (shown ? firstFrom(shown, index) : index)
 
-  const rows = useVirtualizer({
-    count,
-    getScrollElement: () => box.current,
-    estimateSize: () => LINE_PX,
-    overscan: 20,
-  })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: other lines have other heights
-  useLayoutEffect(() => rows.measure(), [wrap, shown === null, query.level])
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: every growth moves the end
-  useLayoutEffect(() => {
-    if (following && count > 0) rows.scrollToIndex(count - 1, { align: 'end' })
-  }, [following, count, version, wrap])
-
   const goTo = (index: number) => {
     follow(false)
-    rows.scrollToIndex(rowOf(index), { align: 'center' })
+    box.current?.goTo(rowOf(index))
   }
 
   const chosen = line === undefined ? null : indexNamed(stream, line)
@@ -112,7 +93,7 @@ export function LogView(props: Props) {
   const step = (by: 1 | -1) => {
     if (hits.length === 0) return
     const from =
-      currentHit === null ? indexAt(rows.range?.startIndex ?? 0) : currentHit - stream.shifted
+      currentHit === null ? indexAt(box.current?.first() ?? 0) : currentHit - stream.shifted
     const after = firstFrom(hits, by === 1 && currentHit !== null ? from + 1 : from)
     const next = by === 1 ? after % hits.length : (after - 1 + hits.length) % hits.length
     const hit = hits[next] ?? 0
@@ -122,27 +103,19 @@ export function LogView(props: Props) {
   const current = currentHit === null ? null : currentHit - stream.shifted
   const position = current === null ? 0 : firstFrom(hits, current) + 1
 
-  const onScroll = () => {
-    const { scrollTop, scrollHeight, clientHeight } = box.current as HTMLDivElement
-    const up = scrollTop < scrolledTo.current
-    scrolledTo.current = scrollTop
-    if (scrollHeight - clientHeight - scrollTop <= END_PX) {
-      if (!stream.goesOn && line === undefined) follow(true)
-    } else if (up) follow(false)
-  }
-
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (count === 0 || event.target !== box.current) return
-    if (event.key === 'Enter') {
-      if (chosen === null) choose(indexAt(rows.range?.startIndex ?? 0))
+  const onKey = (key: string): boolean => {
+    if (count === 0) return false
+    if (key === 'Enter') {
+      if (chosen === null) choose(indexAt(box.current?.first() ?? 0))
       else if (line !== undefined) copyLink(line)
-    } else if (chosen !== null && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
-      event.preventDefault()
-      const row = rowOf(chosen) + (event.key === 'ArrowDown' ? 1 : -1)
+    } else if (chosen !== null && (key === 'ArrowDown' || key === 'ArrowUp')) {
+      const row = rowOf(chosen) + (key === 'ArrowDown' ? 1 : -1)
       const next = Math.min(Math.max(row, 0), count - 1)
       choose(indexAt(next))
-      rows.scrollToIndex(next)
-    } else if (event.key === 'Escape' && line !== undefined) onLine(undefined)
+      box.current?.goTo(next, 'auto')
+    } else if (key === 'Escape' && line !== undefined) onLine(undefined)
+    else return false
+    return true
   }
 
   const notes = [
@@ -340,57 +313,23 @@ export function LogView(props: Props) {
         </section>
       )}
       <div className={classes.frame}>
-        <div
+        <LogRows
           ref={box}
-          className={classes.box}
-          role="log"
-          aria-live="off"
-          aria-label={t('log.title')}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is scrolled with the keyboard
-          tabIndex={0}
-          onScroll={onScroll}
-          onKeyDown={onKeyDown}
-        >
-          {count === 0 ? (
-            <p className={classes.empty}>
-              {t(!stream.loaded ? 'log.loading' : shown ? 'log.none_of_level' : 'log.empty')}
-            </p>
-          ) : (
-            <div
-              className={classes.lines}
-              data-wrap={wrap || undefined}
-              style={{ height: rows.getTotalSize() }}
-            >
-              {rows.getVirtualItems().map(({ index: row, start }) => {
-                const index = indexAt(row)
-                return (
-                  <LogLine
-                    key={index + stream.shifted}
-                    measure={wrap ? rows.measureElement : undefined}
-                    row={row}
-                    line={stream.line(index)}
-                    level={stream.level(index)}
-                    number={stream.forgotten === null ? null : stream.forgotten + index + 1}
-                    second={times ? stream.at(index) : undefined}
-                    top={start}
-                    pattern={pattern}
-                    chosen={index === chosen}
-                    current={index === current}
-                    whole={whole.has(index + stream.shifted)}
-                    onWhole={() => showWhole(new Set(whole).add(index + stream.shifted))}
-                    onChoose={() => copyLink(choose(index))}
-                  />
-                )
-              })}
-            </div>
-          )}
-        </div>
-        <LogMap
-          count={count}
-          hits={shown ? hits.map(rowOf) : hits}
-          current={current === null ? null : rowOf(current)}
-          onGo={(row) => goTo(indexAt(row))}
+          stream={stream}
+          version={version}
+          shown={shown}
+          pattern={pattern}
+          wrap={wrap}
+          times={times}
+          chosen={chosen}
+          current={current}
+          following={following}
+          onFollow={follow}
+          mayFollow={!stream.goesOn && line === undefined}
+          onChoose={(index) => copyLink(choose(index))}
+          onKey={onKey}
         />
+        <LogMap count={count} hits={hits} shown={shown} current={current} onGo={goTo} />
       </div>
       {stream.goesOn && (
         <p className={classes.note} role="note">

@@ -38,7 +38,7 @@ export function SavedViews<S extends object>({ kept, builtIn, current, to }: Pro
           <Link
             {...to(view.search)}
             activeProps={{}}
-            aria-current={view === shown ? 'true' : undefined}
+            activeOptions={{ exact: true, includeSearch: true }}
             resetScroll={false}
           >
             {view.name}

@@ -16,6 +16,7 @@ import { Brand } from './Brand'
 import { LiveBadge } from './LiveBadge'
 import { LanguageMenu, ThemeMenu } from './Preferences'
 import classes from './Shell.module.css'
+import { UploadTray } from './uploads/UploadTray'
 
 const MAIN = 'content'
 
@@ -91,6 +92,7 @@ function Frame({ session }: { session: Session }) {
       <AppShell.Main id={MAIN} tabIndex={-1} className={classes.main}>
         <Outlet />
       </AppShell.Main>
+      <UploadTray />
     </AppShell>
   )
 }

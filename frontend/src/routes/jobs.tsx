@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { KINDS } from '@/util/job-kinds'
 import { STATES } from '@/util/job-states'
 import type { JobsSearch, NewJobSearch } from '@/util/path-builder'
-import { finite, oneOf, someOf, text } from '@/util/search'
+import { oneOf, someOf, text } from '@/util/search'
 import { projectRoute } from './core'
 import { jobRoute } from './job'
 
@@ -16,8 +16,8 @@ const jobsRoute = createRoute({
     owner: oneOf(search.owner, ['me']),
     dataset: text(search.dataset),
     model: text(search.model),
-    hours: finite(search.hours),
-    order: text(search.order),
+    ended: oneOf(search.ended, ['hour', 'today', 'week']),
+    order: oneOf(search.order, ORDERS),
   }),
   component: lazyRouteComponent(() => import('@/pages/jobs/JobsPage')),
 })
@@ -35,5 +35,10 @@ const newJobRoute = createRoute({
 })
 
 const KIND_NAMES = Object.keys(KINDS) as (keyof typeof KINDS)[]
+
+/** What the server orders jobs by: ORDERINGS of apps/jobs/selectors.py. */
+const ORDERS = ['name', 'state', 'created_at', 'started_at', 'ended_at', 'priority'].flatMap(
+  (name) => [name, `-${name}`],
+)
 
 export const jobRoutes = [jobsRoute, newJobRoute, jobRoute] as const

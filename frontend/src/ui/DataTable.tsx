@@ -24,6 +24,7 @@ import { LEAST_FREE, useWidths } from './use-widths'
 
 export interface Column<Row> {
   id: string
+  /** Its name; empty for a column of buttons. */
   header: string
   cell: (row: Row) => ReactNode
   /** What it sorts by and what a CSV holds; without it the column does neither. */
@@ -348,19 +349,21 @@ function Head<Row>({ column, sort, onSort, width, onWidth }: HeadProps<Row>) {
       ) : (
         <span className={classes.head}>{header}</span>
       )}
-      {/* biome-ignore lint/a11y/useSemanticElements: it separates two columns and can be moved */}
-      <span
-        role="separator"
-        aria-orientation="vertical"
-        aria-label={t('table.width', { column: header })}
-        aria-valuenow={Math.round(width ?? LEAST_FREE)}
-        className={classes.handle}
-        // one stop per column: a head that sorts resizes with Shift and the arrows
-        tabIndex={onSort ? -1 : 0}
-        onKeyDown={resize}
-        onPointerDown={drag}
-        onDoubleClick={() => onWidth(id, null)}
-      />
+      {header && (
+        // biome-ignore lint/a11y/useSemanticElements: it separates two columns and can be moved
+        <span
+          role="separator"
+          aria-orientation="vertical"
+          aria-label={t('table.width', { column: header })}
+          aria-valuenow={Math.round(width ?? LEAST_FREE)}
+          className={classes.handle}
+          // one stop per column: a head that sorts resizes with Shift and the arrows
+          tabIndex={onSort ? -1 : 0}
+          onKeyDown={resize}
+          onPointerDown={drag}
+          onDoubleClick={() => onWidth(id, null)}
+        />
+      )}
     </th>
   )
 }
@@ -394,8 +397,13 @@ const MemoRow = memo(function TableRow(props: RowProps) {
           <Pick label={t('table.select_row', { name })} checked={chosen} />
         </td>
       )}
-      {columns.map(({ id, cell, align, wide }, at) => (
-        <td key={id} data-align={align} data-wide={wide || undefined}>
+      {columns.map(({ id, header, cell, align, wide }, at) => (
+        <td
+          key={id}
+          data-align={align}
+          data-wide={wide || undefined}
+          data-bare={header === '' || undefined}
+        >
           {at === 0 && link ? (
             <Link {...link(row)} className={classes.link} tabIndex={-1}>
               {cell(row)}
@@ -458,7 +466,9 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const { key, shiftKey } = event
     const here = keys[index]
-    if (here === undefined) return
+    const target = event.target as HTMLElement
+    // a menu of a row is elsewhere on the page, but its keys come by here too
+    if (here === undefined || !event.currentTarget.contains(target)) return
     if (selectable && key === 'Escape' && selection.size > 0) {
       selection.clear()
       event.stopPropagation()
@@ -470,8 +480,9 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
       return
     }
     // a button in a row has its own keys
-    const onRow = event.target instanceof HTMLElement && event.target.matches('tr[data-index]')
-    if (!onRow || event.ctrlKey || event.metaKey || event.altKey) return
+    const row = target.closest<HTMLElement>('tr[data-index]')
+    if (target !== row && key === 'ArrowLeft') row?.focus()
+    if (target !== row || event.ctrlKey || event.metaKey || event.altKey) return
     const to = {
       ArrowDown: index + 1,
       ArrowUp: index - 1,
@@ -486,8 +497,10 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
       if (selectable && shiftKey) selection.extend(next, here)
       moved.current = true
       setActive(next)
+    } else if (key === 'ArrowRight') {
+      target.querySelector('button')?.focus()
     } else if (key === 'Enter') {
-      linkOf(event.target as HTMLElement)?.click()
+      linkOf(target)?.click()
     } else if (key === ' ' && selectable) {
       event.preventDefault()
       if (shiftKey) selection.extend(here)

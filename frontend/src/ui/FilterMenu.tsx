@@ -35,7 +35,7 @@ export function FilterMenu({ label, options, value, onChange, single = false }: 
           data-on={value.length > 0 || undefined}
           rightSection={<ChevronDown size={13} aria-hidden />}
         >
-          {label}
+          {label}{' '}
           {names.length > 0 && <strong className={classes.value}>{names.join(', ')}</strong>}
         </Button>
       </Menu.Target>

@@ -38,8 +38,8 @@ export interface JobsSearch {
   owner?: 'me' | undefined
   dataset?: string | undefined
   model?: string | undefined
-  /** Only of the last so many hours. */
-  hours?: number | undefined
+  /** Only what is over, and only since then. */
+  ended?: 'hour' | 'today' | 'week' | undefined
   /** A column, after a minus if falling. */
   order?: string | undefined
 }
@@ -83,6 +83,44 @@ export interface EndpointsSearch {
   open?: 'try' | undefined
 }
 
+export const DATASET_TABS = ['data', 'files', 'used', 'events', 'inspect'] as const
+export const MODEL_TABS = ['versions', 'lineage', 'files', 'events', 'inspect'] as const
+
+/** Which datasets are listed. */
+export interface DatasetsSearch {
+  /** A part of the name. */
+  name?: string | undefined
+  /** The upload form is open, for a dataset of this name; empty: for one to be named. */
+  upload?: string | undefined
+}
+
+export interface DatasetSearch {
+  /** Without it the newest one is shown. */
+  version?: number | undefined
+  tab?: (typeof DATASET_TABS)[number] | undefined
+  /** The one class that is shown. */
+  label?: string | undefined
+}
+
+/** Which models are listed. */
+export interface ModelsSearch {
+  /** A part of the name. */
+  name?: string | undefined
+}
+
+export interface ModelSearch {
+  /** Without it the newest one is shown. */
+  version?: number | undefined
+  /** The version that it is compared with. */
+  compare?: number | undefined
+  tab?: (typeof MODEL_TABS)[number] | undefined
+  /** The evaluation that is shown, by its place among the version's, newest first. */
+  evaluation?: number | undefined
+  /** The cell of the confusion matrix whose examples are shown: what it is, what it was taken for. */
+  truth?: string | undefined
+  predicted?: string | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
@@ -107,13 +145,23 @@ export const pb = {
       params: { project, endpoint },
       search,
     }),
+  datasets: (project: string, search: DatasetsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/datasets', params: { project }, search }),
+  dataset: (project: string, dataset: string, search: DatasetSearch = {}) =>
+    linkOptions({
+      to: '/projects/$project/datasets/$dataset',
+      params: { project, dataset },
+      search,
+    }),
+  models: (project: string, search: ModelsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/models', params: { project }, search }),
+  model: (project: string, model: string, search: ModelSearch = {}) =>
+    linkOptions({ to: '/projects/$project/models/$model', params: { project, model }, search }),
 }
 
 /** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
 export const beside = {
   node: (id: string) => away(`/fleet/nodes/${id}`),
-  model: (project: string, model: string, version?: number) =>
-    away(`/projects/${project}/models/${encodeURIComponent(model)}`, { version }),
 }
 
 /** A link that no route of this area types. */

@@ -1,52 +1,38 @@
-/** What a model takes and gives, as its signature says; read with care: a recipe wrote it. */
+/** What a model takes and gives: `Signature` of agents/protocol/results.py. */
+import type { MessageKey } from '@/i18n/translate'
+
 export interface Tensor {
   name: string
   dtype: string
-  /** Null is a free dimension. */
+  /** Null is a free dimension: as many as one likes. */
   shape: (number | null)[]
 }
 
 export interface Signature {
   task: string
   inputs: Tensor[]
+  outputs: Tensor[]
+  weights: string
+  recipe: string
   labels: string[]
-  /** The one picture that it takes, if it does. */
-  picture: { name: string; side: number; channels: number } | null
+  preprocessing: Record<string, unknown>
+  parameters: number | null
+  framework: string
 }
 
-export function signatureOf(raw: Record<string, unknown>): Signature {
-  const inputs = (Array.isArray(raw.inputs) ? raw.inputs : []).filter(isTensor)
-  const task = typeof raw.task === 'string' ? raw.task : ''
-  const labels = (Array.isArray(raw.labels) ? raw.labels : []).map(String)
-  return { task, inputs, labels, picture: pictureOf(task, inputs) }
-}
+export const signatureOf = ({ signature }: { signature: Record<string, unknown> }): Signature => ({
+  task: '',
+  inputs: [],
+  outputs: [],
+  weights: '',
+  recipe: '',
+  labels: [],
+  preprocessing: {},
+  parameters: null,
+  framework: '',
+  ...(signature as Partial<Signature>),
+})
 
-function pictureOf(task: string, inputs: Tensor[]): Signature['picture'] {
-  const [only] = inputs
-  if (!task.startsWith('image_') || !only || inputs.length !== 1) return null
-  const [, channels, height, width] = only.shape
-  if (!channels || !height || height !== width) return null
-  return { name: only.name, side: height, channels }
-}
-
-/** One row of each input, of the right shape and type: zeros to begin with. */
-export function exampleOf({ inputs }: Signature): { inputs: Record<string, unknown> } {
-  return {
-    inputs: Object.fromEntries(
-      inputs.map(({ name, dtype, shape }) => [name, filled(shape, dtype === 'bool' ? false : 0)]),
-    ),
-  }
-}
-
-function filled([size, ...rest]: (number | null)[], value: unknown): unknown {
-  if (size === undefined) return value
-  return Array.from({ length: size ?? 1 }, () => filled(rest, value))
-}
-
-/** As a shape is written: `n × 1 × 28 × 28`. */
-export const shapeText = (shape: (number | null)[]) => shape.map((size) => size ?? 'n').join(' × ')
-
-function isTensor(value: unknown): value is Tensor {
-  const one = value as Tensor | null
-  return typeof one?.name === 'string' && typeof one.dtype === 'string' && Array.isArray(one.shape)
+export const TASKS: Record<string, MessageKey> = {
+  image_classification: 'models.task_image_classification',
 }

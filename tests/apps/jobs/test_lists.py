@@ -70,6 +70,16 @@ class TestFilters:
         assert names(client, project, submitted_by=other.username) == ["theirs"]
         assert names(client, project, submitted_by="nobody") == []
 
+    def test_of_what_has_ended_since(self, client, project):
+        stopped = make.script(project, name="stopped")
+        make.script(project, name="waiting")
+        services.stop_job(job_id=stopped.id, actor=SYSTEM, at=NOON)
+
+        assert names(client, project, ended_after=(NOON - timedelta(hours=1)).isoformat()) == [
+            "stopped"
+        ]
+        assert names(client, project, ended_after=NOON.isoformat()) == []
+
     def test_of_the_dataset_that_is_read(self, client, project):
         make.ready(project)
         make.ready(project, body=b"another zip")

@@ -1,10 +1,12 @@
 /** Jobs: what is asked of them, and what is asked of the server about them. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { JobsSearch } from '@/util/path-builder'
+import type { paths } from '../__generated__/schema'
 import { body, client } from '../client'
-import { ApiProblem } from '../errors'
-import type { ListedJob } from '../types'
+import type { JobSubmit } from '../types'
 import { sweep } from './core'
+
+type Filters = NonNullable<paths['/api/v1/projects/{slug}/jobs']['get']['parameters']['query']>
 
 export const JOBS_SHOWN = 50
 
@@ -27,8 +29,8 @@ const RUNNING_MS = 5000
 export const jobListQuery = (project: string, asked: JobsSearch) =>
   infiniteQueryOptions({
     queryKey: ['jobs', project, 'list', asked],
-    queryFn: async ({ pageParam, signal }) => {
-      const page = await body(
+    queryFn: ({ pageParam, signal }) =>
+      body(
         client.GET('/api/v1/projects/{slug}/jobs', {
           params: {
             path: { slug: project },
@@ -36,9 +38,7 @@ export const jobListQuery = (project: string, asked: JobsSearch) =>
           },
           signal,
         }),
-      )
-      return { ...page, results: page.results as ListedJob[] }
-    },
+      ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ next }) => next ?? undefined,
     placeholderData: keepPreviousData,
@@ -49,14 +49,22 @@ export const jobListQuery = (project: string, asked: JobsSearch) =>
   })
 
 /** What the address asks for, as the server takes it. */
-function filtersOf({ owner, hours, order, ...filters }: JobsSearch): object {
+function filtersOf({ name, owner, ended, order, ...same }: JobsSearch): Filters {
   return {
-    ...filters,
-    owner,
-    ordering: order,
-    created_after:
-      hours === undefined ? undefined : new Date(Date.now() - hours * 3_600_000).toISOString(),
+    ...same,
+    search: name,
+    submitted_by: owner,
+    ended_after: ended && since(ended).toISOString(),
+    ordering: order as Filters['ordering'],
   }
+}
+
+function since(ended: NonNullable<JobsSearch['ended']>): Date {
+  const at = new Date()
+  if (ended === 'hour') at.setHours(at.getHours() - 1)
+  else if (ended === 'week') at.setDate(at.getDate() - 7)
+  else at.setHours(0, 0, 0, 0)
+  return at
 }
 
 export const jobQuery = (project: string, id: string) =>
@@ -116,19 +124,6 @@ export const jobEventsQuery = (project: string, id: string) =>
     getNextPageParam: ({ next }) => next ?? undefined,
   })
 
-/** A model with its versions and how each was measured. */
-export const modelQuery = (project: string, ref: string) =>
-  queryOptions({
-    queryKey: ['model', project, ref],
-    queryFn: ({ signal }) =>
-      body(
-        client.GET('/api/v1/projects/{slug}/models/{ref}', {
-          params: { path: { slug: project, ref } },
-          signal,
-        }),
-      ),
-  })
-
 export const stopJob = (project: string, id: string) =>
   body(
     client.POST('/api/v1/projects/{slug}/jobs/{id}/stop', {
@@ -164,22 +159,48 @@ export const findInLog = async (project: string, id: string, run: number, second
   return offset
 }
 
-/** What came of asking one of several jobs to stop. */
-export interface Stopped {
-  id: string
-  problem: { code: string; params?: Record<string, unknown>; text?: string } | null
-}
-
-export async function stopJobs(project: string, ids: string[]): Promise<Stopped[]> {
-  return Promise.all(
-    ids.map(async (id): Promise<Stopped> => {
-      try {
-        await stopJob(project, id)
-        return { id, problem: null }
-      } catch (error) {
-        if (!(error instanceof ApiProblem)) throw error
-        return { id, problem: { code: error.code, params: error.params, text: error.message } }
-      }
+/** Ask several jobs to end; says of each whether it could be asked. */
+export const stopJobs = (project: string, ids: string[]) =>
+  body(
+    client.POST('/api/v1/projects/{slug}/jobs/stop', {
+      params: { path: { slug: project } },
+      body: { ids },
     }),
   )
-}
+
+export const recipesQuery = queryOptions({
+  queryKey: ['recipes'],
+  queryFn: async ({ signal }) => (await body(client.GET('/api/v1/recipes', { signal }))).results,
+  staleTime: 5 * 60_000,
+})
+
+/** Where it fits changes as the fleet does. */
+const FIT_MS = 10_000
+
+/** What would become of a draft; nothing is made by asking. A draft that is refused fails. */
+export const previewQuery = (project: string, draft: Record<string, unknown>) =>
+  queryOptions({
+    queryKey: ['job-preview', project, draft],
+    placeholderData: keepPreviousData,
+    refetchInterval: FIT_MS,
+    gcTime: 30_000,
+    queryFn: ({ signal }) =>
+      body(
+        client.POST('/api/v1/projects/{slug}/jobs/preview', {
+          params: { path: { slug: project } },
+          // the server judges it, that is what it is asked for
+          body: draft as JobSubmit,
+          signal,
+        }),
+      ),
+  })
+
+/** Submit a draft; the same key makes the same job, however often it is sent. */
+export const submitJob = (project: string, draft: Record<string, unknown>, key: string) =>
+  body(
+    client.POST('/api/v1/projects/{slug}/jobs', {
+      params: { path: { slug: project } },
+      headers: { 'Idempotency-Key': key },
+      body: draft as JobSubmit,
+    }),
+  )

@@ -14,7 +14,7 @@ import { ActionButton } from '@/ui/ActionButton'
 import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
-import { beside, pb } from '@/util/path-builder'
+import { pb } from '@/util/path-builder'
 import { DeployVersion, Limits, Scale } from './Changes'
 import classes from './EndpointPage.module.css'
 
@@ -142,7 +142,7 @@ function Facts({ project, endpoint }: Props) {
   const facts: [string, ReactNode][] = [
     [
       t('endpoints.model'),
-      <Link key="model" {...beside.model(project.slug, version.model, version.number)}>
+      <Link key="model" {...pb.model(project.slug, version.model, { version: version.number })}>
         {version.model}@{version.number}
       </Link>,
     ],

@@ -1,7 +1,6 @@
 import { Group, Select } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
-import { modelQuery } from '@/api/queries/jobs'
-import { modelNamesQuery } from '@/api/queries/names'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { modelListQuery, modelQuery } from '@/api/queries/models'
 import { useI18n } from '@/i18n'
 
 interface Props {
@@ -16,7 +15,8 @@ interface Props {
 export function VersionPicker({ project, value, onChange, error }: Props) {
   const { t, format } = useI18n()
   const [name = '', number] = value.split('@')
-  const names = useQuery(modelNamesQuery(project))
+  const models = useInfiniteQuery(modelListQuery(project))
+  const names = models.data?.pages.flatMap(({ results }) => results.map((one) => one.name)) ?? []
   const model = useQuery({ ...modelQuery(project, name), enabled: name !== '' })
   const versions = model.data?.versions ?? []
   const newest = versions[0]?.number
@@ -24,7 +24,7 @@ export function VersionPicker({ project, value, onChange, error }: Props) {
     <Group gap="sm" wrap="nowrap" align="flex-start">
       <Select
         label={t('endpoints.model')}
-        data={[...new Set([...(names.data ?? []), ...(name ? [name] : [])])]}
+        data={[...new Set([...names, ...(name ? [name] : [])])]}
         value={name || null}
         onChange={(chosen) => chosen && onChange(chosen)}
         allowDeselect={false}

@@ -25,9 +25,9 @@ export function ConfigTab({ project, job }: { project: Project; job: Job }) {
   return (
     <div className={classes.stack}>
       {submitted && (
-        <section aria-labelledby="submitted" className={classes.stack}>
+        <div className={classes.stack}>
           <div className={classes.line}>
-            <h2 id="submitted">{t('job.submitted_as')}</h2>
+            <h2>{t('job.submitted_as')}</h2>
             <SegmentedControl
               size="xs"
               aria-label={t('job.form')}
@@ -42,12 +42,12 @@ export function ConfigTab({ project, job }: { project: Project; job: Job }) {
             />
           </div>
           <CodeBlock label={t('job.submitted_as')} text={texts[form]()} />
-        </section>
+        </div>
       )}
-      <section aria-labelledby="inspect" className={classes.stack}>
-        <h2 id="inspect">{t('job.inspect')}</h2>
+      <div className={classes.stack}>
+        <h2>{t('job.inspect')}</h2>
         <CodeBlock label={t('job.inspect')} text={JSON.stringify(job, null, 2)} />
-      </section>
+      </div>
     </div>
   )
 }

@@ -202,7 +202,7 @@ function WhatNow({ project, job }: { project: Project; job: Job }) {
     <nav className={classes.next} aria-label={t('job.what_now')}>
       <span>
         {t('job.made')}{' '}
-        <Link {...beside.model(slug, made.model, made.number)} className={classes.ref}>
+        <Link {...pb.model(slug, made.model, { version: made.number })} className={classes.ref}>
           {ref}
         </Link>
       </span>

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { Search } from 'lucide-react'
 import { useEffect, useState } from 'react'
-import { datasetNamesQuery, modelNamesQuery } from '@/api/queries/names'
+import { datasetChoicesQuery, modelChoicesQuery } from '@/api/queries/choices'
 import type { Project } from '@/api/types'
 import { SavedViews } from '@/components/SavedViews'
 import { STATES as STATE_TEXTS } from '@/components/StateBadge'
@@ -39,10 +39,10 @@ export function useJobsSearch() {
 export function JobFilters({ project }: { project: Project }) {
   const { t } = useI18n()
   const { search, set, filtered } = useJobsSearch()
-  const { data: datasets } = useQuery(datasetNamesQuery(project.slug))
-  const { data: models } = useQuery(modelNamesQuery(project.slug))
-  const named = (names: string[] | undefined) =>
-    (names ?? []).map((name) => ({ value: name, label: name }))
+  const { data: datasets } = useQuery(datasetChoicesQuery(project.slug))
+  const { data: models } = useQuery(modelChoicesQuery(project.slug))
+  const named = (things: { name: string }[] | undefined) =>
+    (things ?? []).map(({ name }) => ({ value: name, label: name }))
   return (
     <div className={classes.filters}>
       <SavedViews
@@ -50,7 +50,7 @@ export function JobFilters({ project }: { project: Project }) {
         builtIn={[
           { name: t('jobs.view_all'), search: {} },
           { name: t('jobs.view_running'), search: { state: ['running'] } },
-          { name: t('jobs.view_failed'), search: { state: ['failed'], hours: 24 } },
+          { name: t('jobs.view_failed'), search: { state: ['failed'], ended: 'today' } },
           { name: t('jobs.view_mine'), search: { owner: 'me' } },
         ]}
         current={search}
@@ -93,14 +93,14 @@ export function JobFilters({ project }: { project: Project }) {
         />
         <FilterMenu
           single
-          label={t('jobs.since')}
+          label={t('jobs.ended')}
           options={[
-            { value: '1', label: t('jobs.since_hour') },
-            { value: '24', label: t('jobs.since_day') },
-            { value: '168', label: t('jobs.since_week') },
+            { value: 'hour', label: t('jobs.ended_hour') },
+            { value: 'today', label: t('jobs.ended_today') },
+            { value: 'week', label: t('jobs.ended_week') },
           ]}
-          value={search.hours ? [String(search.hours)] : []}
-          onChange={([hours]) => set({ hours: hours === undefined ? undefined : Number(hours) })}
+          value={search.ended ? [search.ended] : []}
+          onChange={([ended]) => set({ ended: ended as JobsSearch['ended'] })}
         />
         {filtered && (
           <Button size="xs" variant="subtle" color="gray" onClick={() => set(null)}>

@@ -5,7 +5,7 @@ import { Plus } from 'lucide-react'
 import { useMemo } from 'react'
 import { jobCan } from '@/api/can'
 import { jobListQuery } from '@/api/queries/jobs'
-import type { ListedJob, Project } from '@/api/types'
+import type { Job, Project } from '@/api/types'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
 import { useRefusal } from '@/hooks/use-refusal'
@@ -23,8 +23,8 @@ import { JobFilters, useJobsSearch } from './JobFilters'
 import classes from './JobsPage.module.css'
 import { StopMany } from './StopMany'
 
-const rowKey = ({ id }: ListedJob) => id
-const rowName = ({ name }: ListedJob) => name
+const rowKey = ({ id }: Job) => id
+const rowName = ({ name }: Job) => name
 
 /** Everything that is computed in a project: what runs, what waits, what became of the rest. */
 export default function JobsPage() {
@@ -64,7 +64,7 @@ function JobList({ project }: { project: Project }) {
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(query)
   useRefreshOn(`project.${project.id}`, ['jobs', project.slug])
   const jobs = useMemo(() => data?.pages.flatMap(({ results }) => results), [data])
-  const link = useMemo(() => (job: ListedJob) => pb.job(project.slug, job.id), [project.slug])
+  const link = useMemo(() => (job: Job) => pb.job(project.slug, job.id), [project.slug])
   const { order } = search
   return (
     <Panel label={t('jobs.title')} className={classes.list}>

@@ -4,7 +4,7 @@ import { Square } from 'lucide-react'
 import { useState } from 'react'
 import { jobCan } from '@/api/can'
 import { stopJobs } from '@/api/queries/jobs'
-import type { ListedJob, Project } from '@/api/types'
+import type { Job, Project } from '@/api/types'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
@@ -13,7 +13,7 @@ import classes from './StopMany.module.css'
 
 interface Props {
   project: Project
-  jobs: ListedJob[]
+  jobs: Job[]
   onDone: () => void
 }
 
@@ -23,11 +23,11 @@ export function StopMany({ project, jobs, onDone }: Props) {
   const refusal = useRefusal()
   const queryClient = useQueryClient()
   // what was chosen when it was asked: the list goes on moving below
-  const [asked, ask] = useState<ListedJob[] | null>(null)
+  const [asked, ask] = useState<Job[] | null>(null)
   const living = jobs.filter((job) => jobCan.stop(job, project) === undefined)
   const refused = jobs.map((job) => jobCan.stop(job, project)).find((why) => why !== undefined)
   const stop = useMutation({
-    mutationFn: (chosen: ListedJob[]) =>
+    mutationFn: (chosen: Job[]) =>
       stopJobs(
         project.slug,
         chosen.map(({ id }) => id),
@@ -61,13 +61,13 @@ export function StopMany({ project, jobs, onDone }: Props) {
           <Text size="sm">{t(stop.data ? 'jobs.stop_results' : 'jobs.stop_text')}</Text>
           <ul className={classes.jobs}>
             {asked?.map((job) => {
-              const result = stop.data?.find(({ id }) => id === job.id)
+              const result = stop.data?.results.find(({ id }) => id === job.id)
               return (
                 <li key={job.id}>
                   <span>{job.name}</span>
                   {result && (
-                    <span data-bad={result.problem !== null || undefined}>
-                      {result.problem ? say(result.problem) : t('jobs.stop_asked')}
+                    <span data-bad={!result.stopped || undefined}>
+                      {result.reason ? say(result.reason) : t('jobs.stop_asked')}
                     </span>
                   )}
                 </li>

@@ -1,7 +1,6 @@
-import { Tooltip } from '@mantine/core'
 import { useMemo } from 'react'
 import { hasEnded } from '@/api/can'
-import type { ListedJob, Project } from '@/api/types'
+import type { Job, Project } from '@/api/types'
 import { StateBadge } from '@/components/StateBadge'
 import { useNow } from '@/hooks/use-now'
 import { useI18n } from '@/i18n'
@@ -13,7 +12,7 @@ import classes from './columns.module.css'
 import { RowMenu } from './RowMenu'
 
 /** What a list of jobs tells of each. */
-export function useColumns(project: Project): Column<ListedJob>[] {
+export function useColumns(project: Project): Column<Job>[] {
   const { t, format } = useI18n()
   return useMemo(
     () => [
@@ -41,7 +40,7 @@ export function useColumns(project: Project): Column<ListedJob>[] {
       {
         id: 'progress',
         header: t('job.progress'),
-        width: 130,
+        width: 116,
         value: ({ progress }) => progress ?? null,
         cell: (job) => <Progress job={job} />,
         wide: true,
@@ -49,7 +48,7 @@ export function useColumns(project: Project): Column<ListedJob>[] {
       {
         id: 'metric',
         header: t('jobs.metric'),
-        width: 170,
+        width: 156,
         value: ({ main_metric }) => main_metric?.value ?? null,
         cell: (job) => <Metric job={job} />,
         wide: true,
@@ -65,7 +64,7 @@ export function useColumns(project: Project): Column<ListedJob>[] {
       {
         id: 'resources',
         header: t('jobs.resources'),
-        width: 110,
+        width: 112,
         value: ({ resources }) => resources.device_count,
         cell: ({ resources }) => <Takes resources={resources} />,
         wide: true,
@@ -81,7 +80,7 @@ export function useColumns(project: Project): Column<ListedJob>[] {
       {
         id: 'created_at',
         header: t('fact.submitted'),
-        width: 112,
+        width: 108,
         sortable: true,
         value: ({ created_at }) => created_at,
         cell: ({ created_at }) => (
@@ -105,27 +104,27 @@ export function useColumns(project: Project): Column<ListedJob>[] {
         header: '',
         width: 40,
         cell: (job) => <RowMenu project={project} job={job} />,
+        wide: true,
       },
     ],
     [t, format, project],
   )
 }
 
-function State({ job }: { job: ListedJob }) {
+function State({ job }: { job: Job }) {
   const { say } = useI18n()
   const why = job.waiting ?? job.reason
   const told = why && say(why)
   return (
-    <Tooltip label={told} disabled={!told} multiline maw={360} openDelay={200}>
-      <span className={classes.state} data-above>
-        <StateBadge job={job} />
-        {told && <span className={classes.why}>{told}</span>}
-      </span>
-    </Tooltip>
+    // a hint of the browser's own: a list makes and drops many of these in every frame
+    <span className={classes.state} title={told ?? undefined} data-above={told ? true : undefined}>
+      <StateBadge job={job} />
+      {told && <span className={classes.why}>{told}</span>}
+    </span>
   )
 }
 
-function Progress({ job }: { job: ListedJob }) {
+function Progress({ job }: { job: Job }) {
   const { t, format } = useI18n()
   const { progress, time_left_seconds: left } = job
   if (progress === null || hasEnded(job)) return <span className={classes.none}>–</span>
@@ -147,24 +146,26 @@ function Progress({ job }: { job: ListedJob }) {
   )
 }
 
-function Metric({ job }: { job: ListedJob }) {
+function Metric({ job }: { job: Job }) {
   const { format } = useI18n()
   const metric = job.main_metric
   if (!metric) return <span className={classes.none}>–</span>
   return (
-    <span className={classes.metric}>
+    <span className={classes.metric} data-curve={metric.spark.length > 1 || undefined}>
       <span className={classes.words}>
-        <span className={classes.why}>{metric.name}</span>
+        <span className={classes.why} title={metric.name} data-above>
+          {metric.name}
+        </span>
         <strong className="numbers">
           {metric.value === null ? '–' : format.value(metric.value)}
         </strong>
       </span>
-      <MiniCurve values={metric.points} />
+      {metric.spark.length > 1 && <MiniCurve values={metric.spark} />}
     </span>
   )
 }
 
-function Takes({ resources }: Pick<ListedJob, 'resources'>) {
+function Takes({ resources }: Pick<Job, 'resources'>) {
   const { t, format } = useI18n()
   const { device_count, cpu_millis, memory_bytes } = resources
   return (
@@ -182,7 +183,7 @@ function Takes({ resources }: Pick<ListedJob, 'resources'>) {
   )
 }
 
-function Ran({ job }: { job: ListedJob }) {
+function Ran({ job }: { job: Job }) {
   const { t, format } = useI18n()
   const now = useNow(!hasEnded(job))
   const time = format.duration(elapsed(job, now))

@@ -6,8 +6,8 @@ import { type ExamplePicture, examplesQuery } from '@/api/queries/endpoints'
 import type { Endpoint, Project } from '@/api/types'
 import { useI18n } from '@/i18n'
 import { Note } from '@/ui/Note'
+import type { CallForm } from '@/util/call-form'
 import { centred, greyOf } from '@/util/digit'
-import type { Signature } from '@/util/signature'
 import { DrawPad } from './DrawPad'
 import classes from './Playground.module.css'
 import { KINDS, paint, pngOf, preview } from './pictures'
@@ -16,7 +16,7 @@ import type { Sent } from './use-prediction'
 interface Props {
   project: Project
   endpoint: Endpoint
-  picture: NonNullable<Signature['picture']>
+  picture: NonNullable<CallForm['picture']>
   onPicture: (sent: Sent) => void
   /** As it is being drawn. */
   onDrawing: (sent: Sent) => void

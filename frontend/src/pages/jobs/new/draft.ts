@@ -85,7 +85,6 @@ export function fromYaml(text: string): Read {
     const line = text.slice(0, error.pos[0]).split('\n').length
     return { line, message: error.message }
   }
-  if (document.contents === null) return { draft: {} }
   if (!isMap(document.contents)) return { line: 1, message: null }
   // `maxAliasCount` keeps a few lines from becoming a billion
   const draft: unknown = document.toJS({ maxAliasCount: 50 })
@@ -107,6 +106,22 @@ export function lineOf(text: string, field: string): number {
     path.pop()
   }
   return 1
+}
+
+/** What a kind of job cannot be without. */
+const NEEDED: Record<string, Needed[]> = {
+  train: ['recipe', 'dataset'],
+  script: ['code', 'entrypoint'],
+  evaluate: ['model', 'dataset'],
+}
+export type Needed = 'recipe' | 'dataset' | 'code' | 'entrypoint' | 'model'
+
+/** What of that nobody has chosen yet. */
+export function missing(draft: Draft): Needed[] {
+  const lacking = (NEEDED[textAt(draft, 'kind')] ?? []).filter((field) => isEmpty(draft[field]))
+  const inputs = Array.isArray(draft.inputs) ? draft.inputs : []
+  const unchosen = inputs.some((input) => isObject(input) && isEmpty(input.dataset))
+  return unchosen ? [...lacking, 'dataset'] : lacking
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
