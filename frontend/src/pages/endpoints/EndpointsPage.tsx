@@ -138,7 +138,7 @@ function useColumns(project: Project): Column<Endpoint>[] {
             wanted: format.number(replicas_wanted),
           }),
         value: ({ replicas_ready }) => replicas_ready,
-        width: 88,
+        width: 104,
         align: 'end',
       },
       {
