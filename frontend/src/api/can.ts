@@ -3,7 +3,7 @@
  * why it cannot be pressed. The server has the last word; each line names where.
  */
 import type { MessageKey } from '@/i18n/translate'
-import type { DatasetVersion, Job, Project, Role } from './types'
+import type { DatasetVersion, Job, Project, Role, Session } from './types'
 
 export const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
 
@@ -66,5 +66,26 @@ export const datasetCan = {
     if (version.state === 'importing') return 'datasets.train_importing'
     if (version.state === 'failed') return 'datasets.train_failed'
     return jobCan.submit(project)
+  },
+}
+
+export const nodeCan = {
+  /** `needs` of NodeViewSet and JoinTokenViewSet in apps/fleet/api.py. */
+  operate({ user }: Session): Verdict {
+    return user.is_operator ? undefined : 'can.needs_operator'
+  },
+}
+
+export const endpointCan = {
+  /** `needs` of EndpointViewSet in apps/serving/api.py. */
+  deploy(project: Project): Verdict {
+    return atLeast('member', project) ? undefined : 'can.needs_member'
+  },
+}
+
+export const userCan = {
+  /** `needs` of UserViewSet in apps/accounts/api.py. */
+  manage({ user }: Session): Verdict {
+    return user.is_operator ? undefined : 'can.needs_operator'
   },
 }

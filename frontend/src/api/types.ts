@@ -35,6 +35,11 @@ export type Use = Schemas['Use']
 export type Lineage = Schemas['Lineage']
 export type LineageNode = Lineage['nodes'][number]
 
+export type Attention = Schemas['Attention']
+export type Activity = Schemas['Activity']
+export type Found = Schemas['Found']
+export type Endpoint = Schemas['Endpoint']
+
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']
 export type Dataset = Schemas['Dataset']

@@ -134,6 +134,8 @@ export const pb = {
 /** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
 export const beside = {
   node: (id: string) => away(`/nodes/${id}`),
+  fleet: () => away('/fleet'),
+  addNode: () => away('/nodes/add'),
   endpoint: (project: string, endpoint: string) =>
     away(`/projects/${project}/endpoints/${encodeURIComponent(endpoint)}`),
   endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>
