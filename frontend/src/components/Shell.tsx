@@ -19,8 +19,10 @@ import { Account } from './shell/Account'
 import { Navigation } from './shell/Navigation'
 import { NotificationTray } from './shell/NotificationTray'
 import { ProjectSwitcher } from './shell/ProjectSwitcher'
-import { UploadTray } from './uploads/UploadTray'
 
+const UploadTray = lazy(() =>
+  import('./uploads/UploadTray').then((module) => ({ default: module.UploadTray })),
+)
 const Palette = lazy(() => import('./shell/Palette'))
 const ProjectDialog = lazy(() => import('./shell/ProjectDialog'))
 
@@ -104,7 +106,9 @@ function Frame({ session }: { session: Session }) {
       <AppShell.Main id={MAIN} ref={main} tabIndex={-1} className={classes.main}>
         <Outlet />
       </AppShell.Main>
-      <UploadTray />
+      <Suspense>
+        <UploadTray />
+      </Suspense>
       <Suspense>
         {finding && project && (
           <Palette

@@ -20,6 +20,7 @@ import {
   Upload,
   UserRound,
 } from 'lucide-react'
+import { useEffect, useState } from 'react'
 import { datasetCan, endpointCan, jobCan, nodeCan, userCan } from '@/api/can'
 import { firstModel } from '@/api/first-model'
 import { jobQuery, stopJob } from '@/api/queries/jobs'
@@ -27,7 +28,14 @@ import type { Project, Session } from '@/api/types'
 import { useChooseLanguage } from '@/hooks/use-language'
 import { useSignOut } from '@/hooks/use-sign-out'
 import { useI18n } from '@/i18n'
-import { LANGUAGES, type Language, type MessageKey, translate } from '@/i18n/translate'
+import {
+  isLoaded,
+  LANGUAGES,
+  type Language,
+  load,
+  type MessageKey,
+  translate,
+} from '@/i18n/translate'
 import type { Offered } from '@/util/palette'
 import { beside, pb, served } from '@/util/path-builder'
 import { PLACES, placesIn } from './Navigation'
@@ -59,6 +67,10 @@ export function useCommands(
   const { model } = useParams({ strict: false }) as { model?: string }
   const slug = project.slug
   const other = language === 'en' ? 'zh-CN' : 'en'
+  const [bilingual, setBilingual] = useState(isLoaded(other))
+  useEffect(() => {
+    void load(other).then(() => setBilingual(true))
+  }, [other])
 
   const go = (to: LinkProps) => () => navigate(to)
   const item = (
@@ -71,7 +83,7 @@ export function useCommands(
     id: `${group} ${key}`,
     group,
     label: t(key),
-    words: translate(other, key),
+    words: bilingual ? translate(other, key) : undefined,
     icon,
     run,
     refused: refused && t(refused),
