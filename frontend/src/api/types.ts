@@ -36,6 +36,10 @@ export type Use = Schemas['Use']
 export type Lineage = Schemas['Lineage']
 export type LineageNode = Lineage['nodes'][number]
 
+export type Attention = Schemas['Attention']
+export type Activity = Schemas['Activity']
+export type Found = Schemas['Found']
+
 export type Recipe = Schemas['Recipe']
 export type Resources = Schemas['Resources']
 export type JobSubmit = Schemas['JobSubmitRequest']
