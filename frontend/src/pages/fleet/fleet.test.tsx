@@ -147,6 +147,7 @@ describe('the page of a node', () => {
     let sent: unknown
     const cordoned = make.node({ cordoned_at: NOON, cordon_reason: 'fan' })
     answers({
+      'GET /api/v1/nodes/n1': () => (sent ? cordoned : make.node()),
       'POST /api/v1/nodes/n1/cordon': async (request: Request) => {
         sent = await request.json()
         return cordoned
