@@ -9,6 +9,8 @@ export default defineConfig({
   plugins: [react()],
   resolve: { alias: { '@': root('./src') } },
   build: {
+    // what tools/weight.mjs reads
+    manifest: true,
     // the page's policy allows scripts and images from its own origin only
     assetsInlineLimit: 0,
     // what the styles use natively: light-dark(), color-mix(), nesting

@@ -11,7 +11,7 @@ from apps.accounts.models import User
 from apps.artifacts import filesets
 from apps.common.api import IdempotentCreateMixin
 from apps.datasets import selectors, services
-from apps.datasets.models import Dataset
+from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.serializers import (
     DatasetDetailSerializer,
     DatasetPublishSerializer,
@@ -25,7 +25,13 @@ class DatasetViewSet(IdempotentCreateMixin, mixins.ListModelMixin, ProjectViewSe
     """Named files in immutable versions; a dataset is asked for by name or identifier."""
 
     serializer_class = DatasetSerializer
-    needs = {"list": VIEWER, "create": MEMBER, "retrieve": VIEWER, "version": VIEWER}
+    needs = {
+        "list": VIEWER,
+        "create": MEMBER,
+        "example": MEMBER,
+        "retrieve": VIEWER,
+        "version": VIEWER,
+    }
     ordering = "-created_at"
 
     def get_queryset(self) -> QuerySet[Dataset]:
@@ -46,6 +52,22 @@ class DatasetViewSet(IdempotentCreateMixin, mixins.ListModelMixin, ProjectViewSe
             at=timezone.now(),
             description=wanted.validated_data["description"],
         )
+        return self._published(version)
+
+    @extend_schema(request=None, responses={201: DatasetDetailSerializer})
+    def example(self, request: Request, slug: str, name: str) -> Response:
+        """Publish data that the installation brings along: `digits`."""
+        principal = principal_of(request)
+        version = services.publish_example(
+            project=self.project,
+            name=name,
+            user=principal if isinstance(principal, User) else None,
+            actor=self.actor,
+            at=timezone.now(),
+        )
+        return self._published(version)
+
+    def _published(self, version: DatasetVersion) -> Response:
         dataset = selectors.dataset(self.project, str(version.dataset_id))
         body = DatasetDetailSerializer(dataset, context=self.get_serializer_context()).data
         return Response(body, status=status.HTTP_201_CREATED)

@@ -1,10 +1,13 @@
 """Datasets and their immutable versions. Files come in through `artifacts`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 
 from agents.protocol.base import Reason
@@ -13,14 +16,32 @@ from agents.protocol.specs import FileRef
 from apps.accounts.models import User
 from apps.artifacts import filesets, names
 from apps.artifacts import selectors as artifacts
+from apps.artifacts import services as depot
 from apps.audit import services as audit
 from apps.common.actors import SYSTEM, Actor
-from apps.common.errors import NotFound
+from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
 from apps.common.jsonb import storable
 from apps.datasets.events import DatasetMoved, VersionPublished
 from apps.datasets.models import Dataset, DatasetVersion, VersionState
 from apps.projects.models import Project
+
+
+class ExampleMissing(DomainError):
+    """This installation came without the file of an example."""
+
+    status = 404
+
+
+@dataclass(frozen=True)
+class Example:
+    """Data to try an installation with: a file within ``EXAMPLES_DIR``."""
+
+    file: str
+    description: str
+
+
+EXAMPLES = {"digits": Example("digits/digits.zip", "Handwritten digits from MNIST")}
 
 
 @transaction.atomic
@@ -67,6 +88,28 @@ def publish_version(
     )
     publish(VersionPublished(version_id=version.id, project_id=project.id))
     return version
+
+
+def publish_example(
+    *, project: Project, name: str, user: User | None, actor: Actor, at: datetime
+) -> DatasetVersion:
+    """Publish the example of this name as an upload would; a repeat changes nothing."""
+    example = EXAMPLES.get(name)
+    if example is None:
+        raise NotFound
+    file = Path(settings.EXAMPLES_DIR) / example.file
+    if not file.is_file():
+        raise ExampleMissing(name=name)
+    kept = depot.keep_file(project=project, file=file, actor=actor)
+    return publish_version(
+        project=project,
+        dataset_name=name,
+        files=[FileRef(path=file.name, digest=kept.digest, size=kept.size)],
+        user=user,
+        actor=actor,
+        at=at,
+        description=example.description,
+    )
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from django.contrib.auth import login, logout, update_session_auth_hash
 from django.db.models import QuerySet
 from django.middleware.csrf import get_token
 from django.utils import timezone
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.authentication import BaseAuthentication
@@ -274,7 +275,7 @@ class SearchViewSet(ProjectViewSet[Project]):
     @extend_schema(
         operation_id="projects_search",
         parameters=[SearchedSerializer],
-        responses={200: FoundsSerializer},
+        responses={200: forced_singular_serializer(FoundsSerializer)},
     )
     def list(self, request: Request, slug: str) -> Response:
         """Jobs, datasets, models, nodes and what else has a name, in one answer."""

@@ -7,10 +7,12 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { live } from '@/api/live'
 import { createQueryClient, sessionQuery } from '@/api/queries/core'
-import { I18nProvider } from '@/i18n'
+import { I18nProvider, initialLanguage } from '@/i18n'
+import { load } from '@/i18n/translate'
 import { createConsoleRouter } from './routes'
 import { colorSchemes, cssVariables, theme } from './theme'
 
+const texts = load(initialLanguage())
 const queryClient = createQueryClient()
 live.onSignedOut = () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey })
 const router = createConsoleRouter(queryClient)
@@ -25,6 +27,7 @@ window.addEventListener('vite:preloadError', () => {
 
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
+await texts
 createRoot(root).render(
   <StrictMode>
     <I18nProvider>

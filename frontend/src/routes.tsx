@@ -29,7 +29,13 @@ const routeTree = rootRoute.addChildren([
 
 /** `history` is the browser's unless a test brings its own. */
 export function createConsoleRouter(queryClient: QueryClient, history?: RouterHistory) {
-  return createRouter({ routeTree, history, context: { queryClient }, defaultPreload: 'intent' })
+  return createRouter({
+    routeTree,
+    history,
+    context: { queryClient },
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+  })
 }
 
 declare module '@tanstack/react-router' {

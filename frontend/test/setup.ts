@@ -1,5 +1,8 @@
 import { cleanup, configure } from '@testing-library/react'
 import { afterEach, vi } from 'vitest'
+import { load } from '@/i18n/translate'
+
+await Promise.all([load('en'), load('zh-CN')])
 
 vi.mock('uplot', () => import('./uplot'))
 
@@ -7,6 +10,7 @@ vi.mock('uplot', () => import('./uplot'))
 configure({ asyncUtilTimeout: 10_000 })
 
 // what jsdom lacks and Mantine asks for
+window.scrollTo = () => {}
 window.matchMedia ??= (query: string) =>
   ({
     matches: false,

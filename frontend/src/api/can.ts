@@ -96,3 +96,10 @@ export const endpointCan = {
     return key.revoked_at ? 'endpoints.key_revoked_already' : this.makeKey(project)
   },
 }
+
+export const userCan = {
+  /** `needs` of UserViewSet in apps/accounts/api.py. */
+  manage({ user }: Session): Verdict {
+    return user.is_operator ? undefined : 'can.needs_operator'
+  },
+}

@@ -1,22 +1,30 @@
-import { ActionIcon, AppShell, Burger, Menu, NavLink, Select } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Link, Outlet, useNavigate, useParams, useRouter } from '@tanstack/react-router'
-import { Activity, BookOpen, CircleUser, ExternalLink, LogOut } from 'lucide-react'
-import { useEffect } from 'react'
-import { live } from '@/api/live'
-import { chooseLanguage, sessionQuery, signOut } from '@/api/queries/core'
+import { ActionIcon, AppShell, Burger } from '@mantine/core'
+import { useDisclosure, useHotkeys } from '@mantine/hooks'
+import { Outlet, useParams } from '@tanstack/react-router'
+import { Search } from 'lucide-react'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import type { Session } from '@/api/types'
+import { useArrival } from '@/hooks/use-arrival'
+import { useChooseLanguage } from '@/hooks/use-language'
 import { useSessionOrLeave } from '@/hooks/use-session'
+import { useShownProject } from '@/hooks/use-shown-project'
 import { useI18n } from '@/i18n'
 import { LANGUAGES, type Language } from '@/i18n/translate'
-import { pb, served } from '@/util/path-builder'
-import { remember } from '@/util/preferences'
+import { remember, remembered } from '@/util/preferences'
 import { Brand } from './Brand'
 import { LiveBadge } from './LiveBadge'
 import { LanguageMenu, ThemeMenu } from './Preferences'
 import classes from './Shell.module.css'
-import { UploadTray } from './uploads/UploadTray'
+import { Account } from './shell/Account'
+import { Navigation } from './shell/Navigation'
+import { NotificationTray } from './shell/NotificationTray'
+import { ProjectSwitcher } from './shell/ProjectSwitcher'
+
+const UploadTray = lazy(() =>
+  import('./uploads/UploadTray').then((module) => ({ default: module.UploadTray })),
+)
+const Palette = lazy(() => import('./shell/Palette'))
+const ProjectDialog = lazy(() => import('./shell/ProjectDialog'))
 
 const MAIN = 'content'
 
@@ -28,25 +36,28 @@ export function Shell() {
 
 function Frame({ session }: { session: Session }) {
   const { t, setLanguage } = useI18n()
-  const queryClient = useQueryClient()
+  const chooseLanguage = useChooseLanguage()
   const known = session.user.language
   useEffect(() => {
     if (known in LANGUAGES) setLanguage(known as Language)
   }, [known, setLanguage])
-  // should it fail, the choice still holds on this browser
-  const language = useMutation({
-    mutationFn: chooseLanguage,
-    onSuccess: (changed) => queryClient.setQueryData(sessionQuery.queryKey, changed),
-  })
   const [opened, { toggle, close }] = useDisclosure()
-  const { project } = useParams({ strict: false })
+  const [folded, setFolded] = useState(() => remembered('nav-folded') === 'yes')
+  const [finding, find] = useDisclosure()
+  const [creating, create] = useDisclosure()
+  const { project: visited } = useParams({ strict: false })
+  const project = useShownProject(session)
   useEffect(() => {
-    if (project) remember('project', project)
-  }, [project])
+    if (visited) remember('project', visited)
+  }, [visited])
+  const main = useRef<HTMLElement>(null)
+  useArrival(main)
+  // also while one types: no field of ours has another use for it
+  useHotkeys([['mod+K', find.toggle]], [], true)
   return (
     <AppShell
       header={{ height: 48 }}
-      navbar={{ width: 196, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      navbar={{ width: folded ? 53 : 196, breakpoint: 'sm', collapsed: { mobile: !opened } }}
       padding="md"
     >
       <a className="skip-link" href={`#${MAIN}`}>
@@ -61,96 +72,87 @@ function Frame({ session }: { session: Session }) {
           aria-label={t('nav.toggle')}
         />
         <Brand />
-        <ProjectSwitcher session={session} />
+        <ProjectSwitcher session={session} project={project} onCreate={create.open} />
         <div className={classes.spring} />
+        {project && <SearchButton onClick={find.open} />}
         <LiveBadge />
         <div className={classes.tools}>
-          <LanguageMenu onChoose={language.mutate} />
-          <ThemeMenu />
+          {project && <NotificationTray key={project.id} project={project} />}
+          <div className={classes.preferences}>
+            <LanguageMenu onChoose={chooseLanguage} />
+            <ThemeMenu />
+          </div>
           <Account session={session} />
         </div>
       </AppShell.Header>
-      <AppShell.Navbar className={classes.navbar} p="xs" aria-label={t('nav.label')}>
-        {project && (
-          <NavLink
-            label={t('now.title')}
-            leftSection={<Activity size={16} aria-hidden />}
-            aria-current="page"
-            onClick={close}
-            renderRoot={(props) => <Link {...props} {...pb.home(project)} />}
-          />
-        )}
-        <div className={classes.spring} />
-        <NavLink
-          href={served.reference}
-          target="_blank"
-          label={t('nav.reference')}
-          leftSection={<BookOpen size={16} aria-hidden />}
-          rightSection={<ExternalLink size={13} aria-hidden />}
+      <AppShell.Navbar className={classes.navbar} p={8} aria-label={t('nav.label')}>
+        <Navigation
+          project={project}
+          isOperator={session.user.is_operator}
+          folded={folded}
+          onFold={() => {
+            remember('nav-folded', folded ? 'no' : 'yes')
+            setFolded(!folded)
+          }}
+          onGo={close}
         />
+        {opened && (
+          <div className={classes.below}>
+            <LanguageMenu onChoose={chooseLanguage} />
+            <ThemeMenu />
+          </div>
+        )}
       </AppShell.Navbar>
-      <AppShell.Main id={MAIN} tabIndex={-1} className={classes.main}>
+      <AppShell.Main id={MAIN} ref={main} tabIndex={-1} className={classes.main}>
         <Outlet />
       </AppShell.Main>
-      <UploadTray />
+      <Suspense>
+        <UploadTray />
+      </Suspense>
+      <Suspense>
+        {finding && project && (
+          <Palette
+            session={session}
+            project={project}
+            onCreateProject={create.open}
+            onClose={find.close}
+          />
+        )}
+        {creating && <ProjectDialog onClose={create.close} />}
+      </Suspense>
     </AppShell>
   )
 }
 
-function ProjectSwitcher({ session }: { session: Session }) {
-  const { t } = useI18n()
-  const navigate = useNavigate()
-  const { project } = useParams({ strict: false })
-  const current = session.projects.find(({ slug }) => slug === project)
-  if (!current) return null
-  if (session.projects.length === 1) {
-    return <span className={classes.project}>{current.name}</span>
-  }
-  return (
-    <Select
-      size="xs"
-      w={150}
-      aria-label={t('project')}
-      allowDeselect={false}
-      data={session.projects.map(({ slug, name }) => ({ value: slug, label: name }))}
-      value={current.slug}
-      onChange={(slug) => slug && void navigate(pb.home(slug))}
-    />
-  )
-}
+const isMac = /Mac|iPhone|iPad/.test(navigator.platform)
 
-function Account({ session: { user } }: { session: Session }) {
+function SearchButton({ onClick }: { onClick: () => void }) {
   const { t } = useI18n()
-  const queryClient = useQueryClient()
-  const router = useRouter()
-  const leaving = useMutation({
-    mutationFn: signOut,
-    onSuccess: async () => {
-      live.close()
-      queryClient.clear()
-      queryClient.setQueryData(sessionQuery.queryKey, null)
-      await router.navigate({ ...pb.signIn(), replace: true })
-    },
-  })
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="lg"
-          aria-label={t('account')}
-          title={t('account')}
-        >
-          <CircleUser size={17} aria-hidden />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown aria-label={t('account')}>
-        <Menu.Label>{user.username}</Menu.Label>
-        <Menu.Item leftSection={<LogOut size={15} aria-hidden />} onClick={() => leaving.mutate()}>
-          {t('sign_out')}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <>
+      <button
+        type="button"
+        className={classes.search}
+        onClick={onClick}
+        aria-label={t('palette.open')}
+        aria-haspopup="dialog"
+        aria-keyshortcuts="Control+K Meta+K"
+      >
+        <Search size={14} aria-hidden />
+        <span>{t('palette.open')}</span>
+        <kbd>{isMac ? '⌘K' : 'Ctrl K'}</kbd>
+      </button>
+      <ActionIcon
+        className={classes.glass}
+        variant="subtle"
+        color="gray"
+        size="lg"
+        onClick={onClick}
+        aria-haspopup="dialog"
+        aria-label={t('palette.open')}
+      >
+        <Search size={17} aria-hidden />
+      </ActionIcon>
+    </>
   )
 }

@@ -10,8 +10,10 @@ import {
 import { type Formats, formats } from '@/util/formats'
 import { remember, remembered } from '@/util/preferences'
 import {
+  isLoaded,
   LANGUAGES,
   type Language,
+  load,
   type MessageKey,
   type Params,
   preferred,
@@ -38,6 +40,7 @@ export interface Said {
 
 const Context = createContext<I18n | null>(null)
 
+/** The texts in `initialLanguage` are loaded before. */
 export function I18nProvider({ children }: { children: ReactNode }) {
   const [language, setLanguage] = useState<Language>(initialLanguage)
   useLayoutEffect(() => {
@@ -45,7 +48,8 @@ export function I18nProvider({ children }: { children: ReactNode }) {
   }, [language])
   const choose = useCallback((chosen: Language) => {
     remember('language', chosen)
-    setLanguage(chosen)
+    if (isLoaded(chosen)) setLanguage(chosen)
+    else void load(chosen).then(() => setLanguage(chosen))
   }, [])
   const value = useMemo<I18n>(
     () => ({

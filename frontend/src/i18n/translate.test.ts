@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { en, zhCN } from './catalogues'
+import { pages as en } from './texts-en'
+import { pages as zhCN } from './texts-zh-CN'
 import { preferred, serverText, translate } from './translate'
 
 const placeholders = (text: string) =>

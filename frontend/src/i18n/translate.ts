@@ -2,7 +2,7 @@
  * Flat catalogues and placeholders in braces, the same form as the server's `messages/`, so
  * that one renderer serves both. Small enough that a library would be more code than this.
  */
-import { en, type MessageKey, zhCN } from './catalogues'
+import type { MessageKey } from './texts-en'
 
 export type Language = 'en' | 'zh-CN'
 export type { MessageKey }
@@ -11,22 +11,34 @@ export type Params = Record<string, unknown>
 /** Every language, in its own name. */
 export const LANGUAGES: Record<Language, string> = { en: 'English', 'zh-CN': '简体中文' }
 
-const pages: Record<Language, Record<MessageKey, string>> = { en, 'zh-CN': zhCN }
+interface Texts {
+  pages: Record<MessageKey, string>
+  server: Record<string, string>
+}
 
-type Catalogue = Record<string, string>
-const files = import.meta.glob<Catalogue>('../../../apps/*/messages/*.json', {
-  eager: true,
-  import: 'default',
-})
-const server: Record<Language, Catalogue> = { en: {}, 'zh-CN': {} }
-for (const [path, texts] of Object.entries(files)) {
-  const language = path.split('/').at(-1)?.replace('.json', '') as Language
-  Object.assign(server[language], texts)
+/** A reader needs one language: the others stay where they are until somebody asks. */
+const SOURCES: Record<Language, () => Promise<Texts>> = {
+  en: () => import('./texts-en'),
+  'zh-CN': () => import('./texts-zh-CN'),
+}
+const loaded: Partial<Record<Language, Texts>> = {}
+
+export const isLoaded = (language: Language) => loaded[language] !== undefined
+
+/** To be awaited once before a language is used. */
+export async function load(language: Language): Promise<void> {
+  loaded[language] ??= await SOURCES[language]()
+}
+
+function textsIn(language: Language): Texts {
+  const texts = loaded[language]
+  if (!texts) throw new Error(`the texts in ${language} are not loaded`)
+  return texts
 }
 
 /** A text of the pages; a key that does not exist does not compile. */
 export function translate(language: Language, key: MessageKey, params: Params = {}): string {
-  return fill(pages[language][key], params)
+  return fill(textsIn(language).pages[key], params)
 }
 
 /**
@@ -35,7 +47,7 @@ export function translate(language: Language, key: MessageKey, params: Params = 
  * `why` that is a code.
  */
 export function serverText(language: Language, code: string, params: Params): string | undefined {
-  const text = server[language][code] ?? server.en[code]
+  const text = textsIn(language).server[code]
   if (text === undefined) return undefined
   const spoken = Object.entries(params).map(([name, value]): [string, unknown] => {
     if (isReason(value)) {

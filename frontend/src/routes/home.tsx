@@ -4,7 +4,7 @@ import { projectRoute } from './core'
 const homeRoute = createRoute({
   getParentRoute: () => projectRoute,
   path: '/',
-  component: lazyRouteComponent(() => import('@/pages/now/NowPage')),
+  component: lazyRouteComponent(() => import('@/pages/home/HomePage')),
 })
 
 export const homeRoutes = [homeRoute] as const

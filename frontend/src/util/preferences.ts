@@ -8,6 +8,9 @@ type Name =
   | 'log-wrap'
   | 'log-times'
   | 'smoothing'
+  | 'nav-folded'
+  | `seen.${string}`
+  | `recent.${string}`
 
 export function remembered(name: Name): string | null {
   try {

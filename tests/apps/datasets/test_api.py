@@ -177,3 +177,37 @@ class TestDatasets:
         answer = api.get(f"/api/v1/projects/{project.slug}/datasets/digits/versions/{number}")
 
         assert (answer.status_code, answer.json()["code"]) == (404, "dataset_version_unknown")
+
+
+class TestExamples:
+    def path(self, project, name="digits"):
+        return f"/api/v1/projects/{project.slug}/examples/{name}"
+
+    def test_the_digits_become_a_dataset_once(self, api, project, settings):
+        made = api.post(self.path(project))
+
+        assert made.status_code == 201
+        latest = made.json()["latest"]
+        digits = settings.EXAMPLES_DIR / "digits" / "digits.zip"
+        assert (latest["number"], latest["size"]) == (1, digits.stat().st_size)
+        version = api.get(f"/api/v1/projects/{project.slug}/datasets/digits/versions/1").json()
+        assert [file["path"] for file in version["files"]] == ["digits.zip"]
+        again = api.post(self.path(project))
+        assert (again.status_code, again.json()["latest"]["id"]) == (201, latest["id"])
+
+    def test_an_installation_without_examples_says_so(self, api, project, settings, tmp_path):
+        settings.EXAMPLES_DIR = tmp_path / "nowhere"
+
+        refused = api.post(self.path(project))
+
+        assert (refused.status_code, refused.json()["code"]) == (404, "example_missing")
+        assert api.get(f"/api/v1/projects/{project.slug}/datasets").json()["results"] == []
+
+    def test_there_is_no_example_of_another_name(self, api, project):
+        assert api.post(self.path(project, "cats")).status_code == 404
+
+    def test_somebody_who_only_looks_may_not(self, project):
+        viewer = make.user(username="vera")
+        make.member(project, viewer, Role.VIEWER)
+
+        assert Client(headers=make.bearer(viewer)).post(self.path(project)).status_code == 403

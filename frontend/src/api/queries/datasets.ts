@@ -24,14 +24,16 @@ export const datasetQuery = (project: string, name: string) =>
   queryOptions({
     queryKey: ['dataset', project, name],
     refetchInterval: sweep,
-    queryFn: ({ signal }) =>
-      body(
-        client.GET('/api/v1/projects/{slug}/datasets/{ref}', {
-          params: { path: { slug: project, ref: name } },
-          signal,
-        }),
-      ),
+    queryFn: ({ signal }) => readDataset(project, name, signal),
   })
+
+export const readDataset = (project: string, name: string, signal?: AbortSignal) =>
+  body(
+    client.GET('/api/v1/projects/{slug}/datasets/{ref}', {
+      params: { path: { slug: project, ref: name } },
+      ...(signal && { signal }),
+    }),
+  )
 
 /** Download addresses within hold for an hour at least; the files themselves never change. */
 const FILES_STALE_MS = 30 * 60_000

@@ -1,0 +1,35 @@
+import { useLocation } from '@tanstack/react-router'
+import { type RefObject, useEffect, useRef } from 'react'
+
+/** On another page the focus goes to its heading, as a browser's would to a new document. */
+export function useArrival(main: RefObject<HTMLElement | null>): void {
+  const pathname = useLocation({ select: (location) => location.pathname })
+  const before = useRef(pathname)
+  useEffect(() => {
+    if (before.current === pathname) return
+    before.current = pathname
+    const content = main.current
+    if (!content) return
+    const arrive = () => {
+      const heading = content.querySelector('h1')
+      if (!heading) return false
+      // a page that put the focus somewhere itself knows better
+      const focused = document.activeElement
+      if (focused && focused !== content && content.contains(focused)) return true
+      heading.tabIndex = -1
+      heading.focus({ preventScroll: true })
+      return true
+    }
+    const watcher = new MutationObserver(() => {
+      if (arrive()) watcher.disconnect()
+    })
+    // the page that one leaves may still be there
+    const frame = requestAnimationFrame(() => {
+      if (!arrive()) watcher.observe(content, { childList: true, subtree: true })
+    })
+    return () => {
+      cancelAnimationFrame(frame)
+      watcher.disconnect()
+    }
+  }, [pathname, main])
+}

@@ -1,0 +1,34 @@
+/** Every text in English: a file per area, one flat name space. */
+import admin from './en/admin.json'
+import common from './en/common.json'
+import datasets from './en/datasets.json'
+import endpoints from './en/endpoints.json'
+import fleet from './en/fleet.json'
+import home from './en/home.json'
+import job from './en/job.json'
+import jobs from './en/jobs.json'
+import models from './en/models.json'
+import shell from './en/shell.json'
+
+export const pages = {
+  ...admin,
+  ...common,
+  ...datasets,
+  ...endpoints,
+  ...fleet,
+  ...home,
+  ...job,
+  ...jobs,
+  ...models,
+  ...shell,
+}
+
+export type MessageKey = keyof typeof pages
+
+const files = import.meta.glob<Record<string, string>>('../../../apps/*/messages/en.json', {
+  eager: true,
+  import: 'default',
+})
+
+/** The sentences of the server's codes. */
+export const server: Record<string, string> = Object.assign({}, ...Object.values(files))

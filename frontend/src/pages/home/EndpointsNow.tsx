@@ -1,0 +1,59 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { CircleCheck, CircleDashed, TriangleAlert } from 'lucide-react'
+import { endpointsNowQuery } from '@/api/queries/home'
+import type { Endpoint, Project } from '@/api/types'
+import { useRefreshOn } from '@/hooks/use-live'
+import { useI18n } from '@/i18n'
+import type { MessageKey } from '@/i18n/translate'
+import { pb } from '@/util/path-builder'
+import classes from './home.module.css'
+import { Part } from './Part'
+
+const STATES: Record<Endpoint['state'], [MessageKey, typeof CircleCheck, string]> = {
+  starting: ['palette.starting', CircleDashed, 'waiting'],
+  ready: ['palette.ready', CircleCheck, 'good'],
+  updating: ['palette.updating', CircleDashed, 'waiting'],
+  degraded: ['palette.degraded', TriangleAlert, 'bad'],
+  failed: ['job.failed', TriangleAlert, 'bad'],
+  stopped: ['palette.stopped', CircleDashed, 'over'],
+}
+
+/** What the project serves; nothing where it serves nothing. */
+export function EndpointsNow({ project }: { project: Project }) {
+  const { t, format } = useI18n()
+  const asked = endpointsNowQuery(project.slug)
+  const { data: endpoints = [] } = useQuery(asked)
+  useRefreshOn(`project.${project.id}`, asked.queryKey)
+  if (endpoints.length === 0) return null
+  return (
+    <Part
+      title={t('nav.endpoints')}
+      aside={<Link {...pb.endpoints(project.slug)}>{t('home.all_endpoints')}</Link>}
+    >
+      <ul className={classes.list}>
+        {endpoints.map(({ id, name, state, replicas_ready, replicas_wanted }) => {
+          const [key, Sign, tone] = STATES[state]
+          return (
+            <li key={id} className={classes.work}>
+              <div className={classes.line}>
+                <Link {...pb.endpoint(project.slug, name)} className={classes.name}>
+                  {name}
+                </Link>
+              </div>
+              <span className={`${classes.quiet} numbers`}>
+                {t('home.replicas', {
+                  ready: format.number(replicas_ready),
+                  wanted: format.number(replicas_wanted),
+                })}
+              </span>
+              <span className={classes.tone} data-tone={tone}>
+                <Sign size={13} aria-hidden /> {t(key)}
+              </span>
+            </li>
+          )
+        })}
+      </ul>
+    </Part>
+  )
+}
