@@ -1,10 +1,11 @@
 import classes from './Brand.module.css'
 
-export function Brand() {
+/** `compact`: on a phone the sign alone. */
+export function Brand({ compact }: { compact?: boolean }) {
   return (
-    <span className={classes.brand}>
+    <span className={classes.brand} data-compact={compact || undefined}>
       <img src="/favicon.svg" alt="" width={22} height={22} />
-      Datahall
+      <span className={classes.word}>Datahall</span>
     </span>
   )
 }

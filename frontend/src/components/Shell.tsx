@@ -71,7 +71,7 @@ function Frame({ session }: { session: Session }) {
           size="sm"
           aria-label={t('nav.toggle')}
         />
-        <Brand />
+        <Brand compact />
         <ProjectSwitcher session={session} project={project} onCreate={create.open} />
         <div className={classes.spring} />
         {project && <SearchButton onClick={find.open} />}

@@ -45,14 +45,14 @@ export function NotificationTray({ project }: { project: Project }) {
         trapFocus
         returnFocus
       >
-        <Popover.Target>
-          <Indicator
-            label={news.count > 99 ? '99+' : count}
-            disabled={news.count === 0}
-            size={15}
-            offset={7}
-            color="red"
-          >
+        <Indicator
+          label={news.count > 99 ? '99+' : count}
+          disabled={news.count === 0}
+          size={15}
+          offset={7}
+          color="red"
+        >
+          <Popover.Target>
             <ActionIcon
               variant="subtle"
               color="gray"
@@ -65,8 +65,8 @@ export function NotificationTray({ project }: { project: Project }) {
             >
               <Bell size={17} aria-hidden />
             </ActionIcon>
-          </Indicator>
-        </Popover.Target>
+          </Popover.Target>
+        </Indicator>
         <Popover.Dropdown className={classes.tray} aria-label={t('tray.label')}>
           <header className={classes.head}>
             <h2>{t('tray.label')}</h2>

@@ -93,6 +93,7 @@ export default function Palette({ session, project, onCreateProject, onClose }: 
       size={620}
       yOffset="10vh"
       aria-label={t('palette.title')}
+      classNames={{ content: classes.box }}
       transitionProps={{ duration: 0 }}
     >
       <div className={classes.field}>

@@ -4,12 +4,19 @@ import { fleetNowQuery, PENDING_COUNTED, pendingQuery } from '@/api/queries/home
 import type { Project } from '@/api/types'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useI18n } from '@/i18n'
+import type { MessageKey } from '@/i18n/translate'
 import { CommandLine } from '@/ui/CommandLine'
 import { EmptyState } from '@/ui/EmptyState'
 import { pb } from '@/util/path-builder'
 import { Answer } from './Answer'
 import classes from './home.module.css'
 import { Part } from './Part'
+
+const SHARES: ['running' | 'free' | 'down', MessageKey][] = [
+  ['running', 'home.fleet_running'],
+  ['free', 'home.fleet_free'],
+  ['down', 'home.fleet_down'],
+]
 
 /** How much of the machines is taken, free and out of reach. */
 export function FleetBar({ project }: { project: Project }) {
@@ -32,10 +39,10 @@ export function FleetBar({ project }: { project: Project }) {
           }
           const amount = (value: number) =>
             fleet.unit === 'devices' ? format.number(value) : format.cores(value)
-          const shares = (['running', 'free', 'down'] as const).map((state) => ({
+          const shares = SHARES.map(([state, key]) => ({
             state,
             value: fleet[state],
-            text: t(`home.fleet_${state}`, { count: amount(fleet[state]) }),
+            text: t(key, { count: amount(fleet[state]) }),
           }))
           return (
             <div className={classes.fleet}>

@@ -19,6 +19,9 @@ import { MyWork } from './MyWork'
 import { NodeGauges } from './NodeGauges'
 import { SecondMachine } from './SecondMachine'
 
+/** So many machines are shown with all of their gauges. */
+const FEW = 4
+
 /** What needs somebody, what runs, and what the machines do, this second. */
 export default function HomePage() {
   const { t } = useI18n()
@@ -49,6 +52,7 @@ export default function HomePage() {
           <div className={classes.column}>
             <MyWork project={project} />
             <EndpointsNow project={project} />
+            {fleet && fleet.nodes > 0 && fleet.nodes <= FEW && <NodeGauges project={project} />}
           </div>
           <div className={classes.column}>
             <FleetBar project={project} />
@@ -56,7 +60,6 @@ export default function HomePage() {
             <ActivityList project={project} />
           </div>
         </div>
-        {fleet && fleet.nodes > 0 && fleet.nodes <= 4 && <NodeGauges project={project} />}
       </div>
     </div>
   )
