@@ -1,6 +1,6 @@
-import AxeBuilder from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
-import { signInUrl, submitScript } from './installation'
+import { fresh, signInUrl, submitScript } from './installation'
+import { expectAccessible, unseenErrors } from './page'
 
 const STEPS = 80
 
@@ -41,11 +41,6 @@ async function cuttableSocket(page: Page) {
   }
 }
 
-async function expectAccessible(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa']).analyze()
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
-}
-
 test('a stranger is asked to sign in, and told why a wrong password is none', async ({ page }) => {
   await page.goto('/projects/default')
 
@@ -61,11 +56,7 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
   page,
   request,
 }) => {
-  const errors: string[] = []
-  page.on('pageerror', (error) => errors.push(String(error)))
-  page.on('console', (message) => {
-    if (/Content Security Policy/.test(message.text())) errors.push(message.text())
-  })
+  const errors = unseenErrors(page)
   const socket = await cuttableSocket(page)
 
   await test.step('the link signs in', async () => {
@@ -77,11 +68,13 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
   await test.step('the node’s gauges move', async () => {
     const node = page.getByRole('article').first()
     await expect(node.getByText('Reachable')).toBeVisible()
+    // those of its GPUs come after its own
+    const meter = (name: string) => node.getByRole('meter', { name }).first()
     const seen = new Set<string>()
     await expect
       .poll(async () => {
         for (const name of ['CPU', 'Memory', 'Network']) {
-          const text = await node.getByRole('meter', { name }).getAttribute('aria-valuetext')
+          const text = await meter(name).getAttribute('aria-valuetext')
           if (text && text !== '–') seen.add(`${name} ${text}`)
         }
         return seen.size
@@ -91,7 +84,7 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
 
   // lost if the page were loaded again
   await page.evaluate(() => Object.assign(window, { unreloaded: true }))
-  const name = `console-${Date.now()}`
+  const name = fresh('console')
   await submitScript(request, name, SCRIPT)
 
   await test.step('the job appears, and its page says that it runs', async () => {
