@@ -92,7 +92,7 @@ export default function Palette({ session, project, onCreateProject, onClose }: 
       padding={0}
       size={620}
       yOffset="10vh"
-      aria-label={t('palette.title')}
+      attributes={{ content: { 'aria-label': t('palette.title') } }}
       classNames={{ content: classes.box }}
       transitionProps={{ duration: 0 }}
     >
