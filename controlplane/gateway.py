@@ -1,5 +1,6 @@
 """The inference gateway as a process of its own: predictions, and whether it is alive and ready."""
 
+import gc
 import os
 from typing import Any
 
@@ -41,6 +42,8 @@ async def lifespan(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await gateway.start()
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not look at it again
         else:
             await gateway.stop()
             await hub.close_here()

@@ -149,11 +149,15 @@ class Checker:
     def _json(self, body: bytes) -> Payload:
         try:
             values = msgspec.structs.astuple(self._decode(body).inputs)
+            if len(values) == 1:  # most models
+                one, value = self._inputs[0], values[0]
+                rows = self._agree([len(value) if one.free else 1])
+                return Payload(TENSORS, one.pack(value), rows)
             rows = self._agree([len(value) if one.free else 1 for one, value in self._each(values)])
             packed = [one.pack(value) for one, value in self._each(values)]
         except (msgspec.MsgspecError, RecursionError, _Misfit):
             self._explain(body)
-        return Payload(TENSORS, packed[0] if len(packed) == 1 else b"".join(packed), rows)
+        return Payload(TENSORS, b"".join(packed), rows)
 
     def _binary(self, body: bytes) -> Payload:
         one = self._inputs[0]

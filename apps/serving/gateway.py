@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError
 
 from agents.protocol.base import Reason
 from agents.protocol.calls import Answer
+from apps.accounts import credentials
 from apps.common.api import problem_response
 from apps.common.errors import DomainError, NotFound
 from apps.common.parsers import BodyTooLarge
@@ -40,13 +41,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 PATHS = re.compile(r"/(?:api/)?v1/endpoints/([^/]+)/predict")
 PATIENCE_SECONDS = 0.1  # after which it is watched whether the caller is still there
-CONNECT_SECONDS = 2.0  # what a call waits for the first connection to a replica that is ready
+CONNECT_SECONDS = 5.0  # what a call waits for the first connection to a replica that is ready
 LARGE_BYTES = 256 * 1024  # read in a thread, so that the loop goes on
 UNREAD_BYTES = 64 * 1024  # of a refused body are swallowed; the connection of a longer one ends
 CLIENT_GONE = 499  # never sent: nobody is there to read it
 
 _request_ids = count(1)
-_PROCESS = secrets.token_hex(6)
+_PROCESS = secrets.token_hex(6).encode()
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -123,6 +124,9 @@ class Request:
     """What the way of a request needs of it."""
 
     __slots__ = (
+        "_body_seconds",
+        "_gave_up",
+        "_loop",
         "_receive",
         "accept_language",
         "authorization",
@@ -136,58 +140,64 @@ class Request:
         "origin",
     )
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, *, body_seconds: float) -> None:
+        headers = dict(scope["headers"])
         self._receive = receive
+        self._body_seconds = body_seconds
+        self._gave_up = False
+        self._loop = asyncio.get_running_loop()
         self.method = scope["method"]
-        self.authorization = self.content_type = self.cookie = self.origin = b""
-        self.accept_language = self.content_encoding = b""
-        self.declared: int | None = None
+        self.authorization: bytes = headers.get(b"authorization", b"")
+        self.content_type: bytes = headers.get(b"content-type", b"")
+        self.content_encoding: bytes = headers.get(b"content-encoding", b"")
+        self.cookie: bytes = headers.get(b"cookie", b"")
+        self.origin: bytes = headers.get(b"origin", b"")
+        self.accept_language: bytes = headers.get(b"accept-language", b"")
+        # the server has seen to it that it is a number
+        self.declared = int(headers[b"content-length"]) if b"content-length" in headers else None
         self.body_read = False
-        self.id = b""
-        for name, value in scope["headers"]:
-            match name:
-                case b"authorization":
-                    self.authorization = value
-                case b"content-type":
-                    self.content_type = value
-                case b"content-length":
-                    self.declared = int(value)  # the server has seen to it that it is a number
-                case b"cookie":
-                    self.cookie = value
-                case b"origin":
-                    self.origin = value
-                case b"accept-language":
-                    self.accept_language = value
-                case b"content-encoding":
-                    self.content_encoding = value
-                case b"x-request-id" if _REQUEST_ID.fullmatch(value):
-                    self.id = value
-        if not self.id:
-            self.id = b"%s-%x" % (_PROCESS.encode(), next(_request_ids))
+        id: bytes = headers.get(b"x-request-id", b"")
+        self.id = id if _REQUEST_ID.fullmatch(id) else b"%s-%x" % (_PROCESS, next(_request_ids))
 
     async def body(self, most: int) -> bytes:
         """The whole body, if it is no longer than that and comes in time."""
         if self.declared is not None and self.declared > most:
             raise BodyTooLarge(most=most)
-        parts: list[bytes] = []
-        size = 0
-        more = True
+        # as asyncio.timeout does it, for a third of its price: bodies are mostly there already
+        task = asyncio.current_task()
+        assert task is not None
+        slow = self._loop.call_later(self._body_seconds, self._give_up, task)
         try:
-            async with asyncio.timeout(settings.GATEWAY_BODY_SECONDS):
-                while more:
+            message = await self._receive()
+            body = self._part(message)
+            if message.get("more_body", False):
+                parts, size = [body], len(body)
+                while message.get("more_body", False) and size <= most:
                     message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    part = message.get("body", b"")
-                    size += len(part)
-                    if size > most:
-                        raise BodyTooLarge(most=most)
-                    parts.append(part)
-                    more = message.get("more_body", False)
-        except TimeoutError:
-            raise BodyTooSlow(seconds=settings.GATEWAY_BODY_SECONDS) from None
+                    parts.append(self._part(message))
+                    size += len(parts[-1])
+                body = b"".join(parts)
+        except asyncio.CancelledError:
+            if not self._gave_up or task.uncancel() > 0:
+                raise
+            raise BodyTooSlow(seconds=self._body_seconds) from None
+        finally:
+            slow.cancel()
+        if len(body) > most:
+            raise BodyTooLarge(most=most)
         self.body_read = True
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return body
+
+    def _give_up(self, task: "asyncio.Task[Any]") -> None:
+        self._gave_up = True
+        task.cancel()
+
+    @staticmethod
+    def _part(message: Message) -> bytes:
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        return part
 
     async def gone(self) -> None:
         """Return when the caller has hung up."""
@@ -235,11 +245,15 @@ class Gateway:
 class _Gateway:
     def __init__(self, *, sessions: bool) -> None:
         self._sessions = sessions
+        self._max_body_bytes = settings.GATEWAY_MAX_BODY_BYTES
+        self._most_held_bytes = settings.GATEWAY_HELD_BYTES
+        self._body_seconds = settings.GATEWAY_BODY_SECONDS
+        self._loop = asyncio.get_running_loop()
         self.links = Links()
         self.routes = Routes(self._table_changed)
         self._access = proofs.Access()
-        self._meter = Meter(lambda endpoint_id: self._outstanding.get(endpoint_id, 0))
-        self._outstanding: dict[UUID, int] = {}
+        self._meter = Meter(lambda endpoint: self._outstanding.get(endpoint, 0))
+        self._outstanding: dict[str, int] = {}  # by endpoint
         self._paces: dict[UUID, Pace] = {}
         self._held_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -272,7 +286,7 @@ class _Gateway:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        request = Request(scope, receive)
+        request = Request(scope, receive, body_seconds=self._body_seconds)
         match = PATHS.fullmatch(scope["path"])
         exchange = _Exchange(self.routes.table.routes.get(match[1]) if match else None, began)
         try:
@@ -318,7 +332,7 @@ class _Gateway:
     async def _prove(self, request: Request, endpoint: str, exchange: "_Exchange") -> None:
         """Refuse whoever may not call. On a miss the table is read once more: it may be news."""
         scheme, _, text = request.authorization.decode("latin-1").partition(" ")
-        if scheme.lower() == "bearer" and text.startswith(proofs.KEY_PREFIX + "_"):
+        if scheme.lower() == "bearer" and text.startswith(f"{credentials.KEY_PREFIX}_"):
             key = proofs.known_key(text, self.routes.table)
             if key is None or exchange.route is None:
                 await self._look_again(endpoint, exchange)
@@ -358,25 +372,25 @@ class _Gateway:
             raise _nobody(route)
         content_type = _content_type(request)
         checker = route.places[-1].checker
-        most = min(checker.limit(content_type), settings.GATEWAY_MAX_BODY_BYTES)
-        outstanding = self._outstanding.get(route.id, 0)
-        if outstanding >= route.max_queue or self._held_bytes > settings.GATEWAY_HELD_BYTES:
+        most = min(checker.limit(content_type), self._max_body_bytes)
+        outstanding = self._outstanding.get(route.name, 0)
+        if outstanding >= route.max_queue or self._held_bytes > self._most_held_bytes:
             raise QueueFull(most=route.max_queue, seconds=1)
-        self._outstanding[route.id] = outstanding + 1
+        self._outstanding[route.name] = outstanding + 1
         held = 0
         try:
             body = await request.body(most)
             held = exchange.received = len(body)
             self._held_bytes += held
-            deadline = asyncio.get_running_loop().time() + route.timeout_seconds
+            deadline = self._loop.time() + route.timeout_seconds
             return await self._ask(request, exchange, content_type, body, deadline)
         finally:
             self._held_bytes -= held
-            left = self._outstanding[route.id] - 1
+            left = self._outstanding[route.name] - 1
             if left:
-                self._outstanding[route.id] = left
+                self._outstanding[route.name] = left
             else:
-                del self._outstanding[route.id]
+                del self._outstanding[route.name]
 
     async def _ask(
         self,
@@ -395,19 +409,23 @@ class _Gateway:
         tried: set[Link] = set()
         checked: dict[Checker, Payload] = {}
         lost = full = False
-        while link := await self._someone(route, tried, request, deadline):
+        while link := self._free(route, tried) or await self._someone(route, tried, deadline):
             tried.add(link)
             checker = link.place.checker
-            if checker not in checked:
-                checked[checker] = await _read(checker, content_type, body)
-            payload = checked[checker]
+            payload = checked.get(checker)
+            if payload is None:
+                if len(body) <= LARGE_BYTES:
+                    payload = checker.read(content_type, body)
+                else:
+                    payload = await asyncio.to_thread(checker.read, content_type, body)
+                checked[checker] = payload
             if not link.open:  # it broke while the body was read
                 continue
             exchange.asked = True
             exchange.rows = payload.rows
             with link.ask(payload) as answering:
                 try:
-                    answer = await _wait(answering, request, deadline, route)
+                    answer = await self._wait(answering, request, deadline, route)
                 except NotBegun:
                     continue
                 except AnswerLost:
@@ -427,21 +445,23 @@ class _Gateway:
             raise QueueFull(most=route.max_queue, seconds=1)
         raise _nobody(route)
 
-    async def _someone(
-        self, route: Route, tried: set[Link], request: Request, deadline: float
-    ) -> Link | None:
-        """Who is to be asked next; waits a moment for a first connection."""
-        until = min(deadline, asyncio.get_running_loop().time() + CONNECT_SECONDS)
+    def _untried(self, route: Route, tried: set[Link]) -> list[Link]:
+        # the table may have changed since this request began
+        current = self.routes.table.routes.get(route.name, route)
+        links = self.links.of(current.places)
+        return [link for link in links if not link.draining and link not in tried]
+
+    def _free(self, route: Route, tried: set[Link]) -> Link | None:
+        """Who is to be asked next."""
+        return pick([link for link in self._untried(route, tried) if link.open])
+
+    async def _someone(self, route: Route, tried: set[Link], deadline: float) -> Link | None:
+        """The same, after a moment in which a first connection may come about."""
+        until = min(deadline, self._loop.time() + CONNECT_SECONDS)
         while True:
-            # the table may have changed since this request began
-            current = self.routes.table.routes.get(str(route.id), route)
-            links = [
-                link
-                for link in self.links.of(current.places)
-                if link not in tried and not link.draining
-            ]
-            link = pick([link for link in links if link.open])
-            left = until - asyncio.get_running_loop().time()
+            links = self._untried(route, tried)
+            left = until - self._loop.time()
+            link = self._free(route, tried)
             if link or not links or left <= 0:
                 return link
             waiting = [asyncio.create_task(link.opened.wait()) for link in links]
@@ -452,6 +472,37 @@ class _Gateway:
             finally:
                 for task in waiting:
                     task.cancel()
+
+    async def _wait(
+        self, answering: "asyncio.Future[Answer]", request: Request, deadline: float, route: Route
+    ) -> Answer:
+        """The answer, unless the time is over or the caller has gone."""
+        # most answers are there before it is worth to watch for either
+        patience = self._loop.call_at(
+            min(deadline, self._loop.time() + PATIENCE_SECONDS),
+            self._watch,
+            *(answering, request, deadline, route),
+        )
+        try:
+            return await answering
+        finally:
+            patience.cancel()
+
+    def _watch(
+        self, answering: "asyncio.Future[Answer]", request: Request, deadline: float, route: Route
+    ) -> None:
+        async def watch() -> None:
+            error: Exception = ClientGone()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await request.gone()
+            except TimeoutError:
+                error = PredictionTimeout(seconds=route.timeout_seconds)
+            if not answering.done():
+                answering.set_exception(error)
+
+        watching = self._loop.create_task(watch())
+        answering.add_done_callback(lambda _: watching.cancel())
 
     async def _refuse(
         self,
@@ -500,7 +551,7 @@ class _Exchange:
             return
         microseconds = (time.perf_counter() - self._began) * 1e6
         meter.note(
-            self.route.id,
+            self.route.name,
             status=status,
             code=code,
             latency_us=microseconds if self.asked else None,
@@ -511,7 +562,7 @@ class _Exchange:
     def answered(self, meter: Meter, answer: Answer, sent: int) -> None:
         assert self.route is not None
         meter.note(
-            self.route.id,
+            self.route.name,
             status=200,
             latency_us=(time.perf_counter() - self._began) * 1e6,
             queue_us=answer.queued_us,
@@ -526,38 +577,6 @@ def _content_type(request: Request) -> str:
     if request.content_encoding not in (b"", b"identity"):
         raise ContentTypeRefused(accepted="identity")
     return request.content_type.decode("latin-1").partition(";")[0].strip().lower()
-
-
-async def _read(checker: Checker, content_type: str, body: bytes) -> Payload:
-    if len(body) > LARGE_BYTES:
-        return await asyncio.to_thread(checker.read, content_type, body)
-    return checker.read(content_type, body)
-
-
-async def _wait(
-    answering: "asyncio.Future[Answer]", request: Request, deadline: float, route: Route
-) -> Answer:
-    """The answer, unless the time is over or the caller has gone."""
-    loop = asyncio.get_running_loop()
-    watching: list[asyncio.Task[None]] = []
-
-    def fail(error: Exception) -> None:
-        if not answering.done():
-            answering.set_exception(error)
-
-    async def watch() -> None:
-        await request.gone()
-        fail(ClientGone())
-
-    patience = loop.call_later(PATIENCE_SECONDS, lambda: watching.append(loop.create_task(watch())))
-    end = loop.call_at(deadline, lambda: fail(PredictionTimeout(seconds=route.timeout_seconds)))
-    try:
-        return await answering
-    finally:
-        patience.cancel()
-        end.cancel()
-        for task in watching:
-            task.cancel()
 
 
 def _nobody(route: Route) -> NoReplicaReady:

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Q
 
 from apps.common import hub
 from apps.common.sockets import in_thread
-from apps.serving.models import Key
+from apps.serving import services
 from apps.telemetry import histogram
 from apps.telemetry import services as telemetry
 from apps.telemetry.traffic import WINDOW_SECONDS, Tally, Window
@@ -27,20 +26,20 @@ USED_AT_SECONDS = 60  # how exactly a key's last use is known
 class Meter:
     """Counts what a gateway answered, by endpoint and second."""
 
-    def __init__(self, outstanding: Callable[[UUID], int]) -> None:
+    def __init__(self, outstanding: Callable[[str], int]) -> None:
         self.gateway = uuid4()
         self._outstanding = outstanding
         self._second = int(time.time())
-        self._current: dict[UUID, Tally] = {}
-        self._untold: list[tuple[int, UUID, Tally]] = []
-        self._windows: dict[tuple[UUID, int], Window] = {}
+        self._current: dict[str, Tally] = {}
+        self._untold: list[tuple[int, str, Tally]] = []
+        self._windows: dict[tuple[str, int], Window] = {}
         self._used: dict[UUID, float] = {}  # key -> when, not yet stored
         self._stored_use: dict[UUID, float] = {}
         self._away = False
 
     def note(
         self,
-        endpoint_id: UUID,
+        endpoint: str,
         *,
         status: int,
         code: str = "",
@@ -55,9 +54,9 @@ class Meter:
         second = int(time.time())
         if second != self._second:
             self._roll(second)
-        tally = self._current.get(endpoint_id)
+        tally = self._current.get(endpoint)
         if tally is None:
-            tally = self._current[endpoint_id] = Tally()
+            tally = self._current[endpoint] = Tally()
         tally.requests += 1
         kind = status // 100
         tally.statuses[kind] = tally.statuses.get(kind, 0) + 1
@@ -83,9 +82,12 @@ class Meter:
             now = time.time()
             await asyncio.sleep(1.02 - now % 1)
             self._roll(int(time.time()))
-            self._tell()
-            if self._second % WINDOW_SECONDS == 0:
-                await self.store(until=self._second)
+            try:
+                self._tell()
+                if self._second % WINDOW_SECONDS == 0:
+                    await self.store(until=self._second)
+            except Exception:  # whatever it is, the counting goes on
+                log.exception("traffic cannot be told or stored")
 
     async def store(self, *, until: int | None = None) -> None:
         """Store the windows that ended by then; None: all there is."""
@@ -103,7 +105,9 @@ class Meter:
         }
         if not ended and not uses:
             return
-        rows = [(id, datetime.fromtimestamp(at, UTC), self._windows[id, at]) for id, at in ended]
+        rows = [
+            (UUID(id), datetime.fromtimestamp(at, UTC), self._windows[id, at]) for id, at in ended
+        ]
         try:
             await in_thread(_store)(self.gateway, rows, uses)
         except (DatabaseError, InterfaceError) as error:
@@ -126,20 +130,20 @@ class Meter:
         if second == self._second:
             return
         start = self._second - self._second % WINDOW_SECONDS
-        for endpoint_id, tally in self._current.items():
-            window = self._windows.get((endpoint_id, start))
+        for endpoint, tally in self._current.items():
+            window = self._windows.get((endpoint, start))
             if window is None:
-                window = self._windows[endpoint_id, start] = Window(Tally(), {})
+                window = self._windows[endpoint, start] = Window(Tally(), {})
             window.total.add(tally)
             window.seconds.setdefault(self._second - start, Tally()).add(tally)
-            self._untold.append((self._second, endpoint_id, tally))
+            self._untold.append((self._second, endpoint, tally))
         self._current = {}
         self._second = second
 
     def _tell(self) -> None:
-        for second, endpoint_id, tally in self._untold:
+        for second, endpoint, tally in self._untold:
             hub.here().tell(
-                f"endpoint.{endpoint_id}",
+                f"endpoint.{endpoint}",
                 {
                     "event": "traffic",
                     "gateway": self.gateway,
@@ -148,7 +152,7 @@ class Meter:
                     "errors": tally.errors,
                     "p50_ms": tally.milliseconds(0.50),
                     "p99_ms": tally.milliseconds(0.99),
-                    "outstanding": self._outstanding(endpoint_id),
+                    "outstanding": self._outstanding(endpoint),
                 },
             )
         self._untold = []
@@ -158,7 +162,6 @@ def _store(
     gateway: UUID, windows: list[tuple[UUID, datetime, Window]], uses: dict[UUID, float]
 ) -> None:
     telemetry.record_traffic(gateway=gateway, windows=windows)
-    for id, at in uses.items():
-        used_at = datetime.fromtimestamp(at, UTC)
-        earlier = Q(last_used_at=None) | Q(last_used_at__lt=used_at)
-        Key.objects.filter(earlier, pk=id).update(last_used_at=used_at)
+    services.note_key_uses(
+        used_at={key: datetime.fromtimestamp(at, UTC) for key, at in uses.items()}
+    )

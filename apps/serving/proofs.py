@@ -2,8 +2,6 @@
 
 import asyncio
 import hashlib
-import hmac
-import re
 import time
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
@@ -18,6 +16,7 @@ from django.http import HttpRequest
 from django.http.request import validate_host
 from django.utils import timezone
 
+from apps.accounts import credentials
 from apps.accounts import selectors as accounts
 from apps.accounts import services as account_services
 from apps.accounts.models import User
@@ -31,11 +30,8 @@ from apps.projects.models import Role
 from apps.projects.selectors import RoleNeeded
 from apps.serving.routing import KeyRoute, Route, Table
 
-KEY_PREFIX = "dhk"
 GOOD_SECONDS = 2.0  # how long a person's or a run's access is not asked for again
 MAX_REMEMBERED = 4096
-
-_KEY = re.compile(r"dhk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
 class KeyNeeded(DomainError):
@@ -70,12 +66,11 @@ class OriginRefused(DomainError):
 
 def known_key(text: str, table: Table) -> KeyRoute | None:
     """The key whose secret this text proves."""
-    match = _KEY.fullmatch(text)
-    key = table.keys.get(match[1]) if match else None
-    if match is None or key is None:
+    said = credentials.parse(text, credentials.KEY_PREFIX)
+    key = table.keys.get(said.token_id.hex) if said else None
+    if said is None or key is None or not credentials.matches(said.secret, key.secret_sha256):
         return None
-    digest = hashlib.sha256(match[2].encode()).hexdigest()
-    return key if hmac.compare_digest(digest, key.secret_sha256) else None
+    return key
 
 
 def check_key(key: KeyRoute, route: Route | None, *, now: float) -> None:

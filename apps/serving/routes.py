@@ -33,11 +33,15 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
 REST_SECONDS = 0.1  # between two looks, however much is said
+ASKED_SECONDS = 0.5  # between two looks that requests have asked for
 ASK_SECONDS = 2.0  # how long a request waits for a look of its own
 KEYS_OUTLIVE = timedelta(days=1)  # a deleted endpoint: so long its keys hear that it is gone
 
 
-def read_table(checkers: dict[tuple[UUID, int], Checker]) -> Table:
+Checkers = dict[tuple[UUID, int], Checker | None]  # by version and most rows
+
+
+def read_table(checkers: Checkers) -> Table:
     """What is served now. ``checkers`` keeps what was made for versions between two calls."""
     now = timezone.now()
     endpoints: list[Any] = list(
@@ -69,12 +73,18 @@ def read_table(checkers: dict[tuple[UUID, int], Checker]) -> Table:
     )
     ready = {row["gang_id"]: row for row in replicas if row["state"] == ReplicaState.READY}
     places: defaultdict[UUID, list[Place]] = defaultdict(list)
+    unusable: list[UUID] = []
     workloads = Workload.objects.filter(gang_id__in=ready, rank=0, service__isnull=False)
     service: Any
     for id, gang_id, fence, service in workloads.values_list(
         "id", "gang_id", "gang__fence", "service"
     ):
         row = ready[gang_id]
+        checker = _checker(row, checkers)
+        if checker is None:
+            row["reason"] = {"code": "signature_unusable", "params": {}}
+            unusable.append(gang_id)
+            continue
         model = f"{row['deployment__version__model__name']}@{row['deployment__version__number']}"
         places[row["deployment__endpoint_id"]].append(
             Place(
@@ -85,16 +95,17 @@ def read_table(checkers: dict[tuple[UUID, int], Checker]) -> Table:
                 bearer=bearer_of(id, fence),
                 model=model,
                 model_json=msgspec.json.encode(model),
-                checker=_checker(row, checkers),
+                checker=checker,
             )
         )
     reasons: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in replicas:
-        if row["reason"] and row["state"] != ReplicaState.READY:
+        if row["reason"] and (row["state"] != ReplicaState.READY or row["gang_id"] in unusable):
             reasons[row["deployment__endpoint_id"]].append(row["reason"])
     routes = {
         str(row["id"]): Route(
             id=row["id"],
+            name=str(row["id"]),
             project_id=row["project_id"],
             max_queue=row["max_queue"],
             timeout_seconds=row["timeout_seconds"],
@@ -121,15 +132,20 @@ def read_table(checkers: dict[tuple[UUID, int], Checker]) -> Table:
     )
 
 
-def _checker(row: dict[str, Any], checkers: dict[tuple[UUID, int], Checker]) -> Checker:
+def _checker(row: dict[str, Any], checkers: Checkers) -> Checker | None:
+    """What reads the bodies of a version; None where its signature says nothing that can be."""
     name = (row["deployment__version_id"], row["deployment__max_batch"])
     if name not in checkers:
-        signature = msgspec.convert(row["deployment__version__signature"], Signature)
-        checkers[name] = Checker(signature, row["deployment__max_batch"])
+        try:
+            signature = msgspec.convert(row["deployment__version__signature"], Signature)
+            checkers[name] = Checker(signature, row["deployment__max_batch"])
+        except Exception:  # it came with somebody's model, and must not end the others' routes
+            log.exception("the signature of model version %s cannot be used", name[0])
+            checkers[name] = None
     return checkers[name]
 
 
-def _forget_unused(checkers: dict[tuple[UUID, int], Checker], used: set[tuple[UUID, int]]) -> None:
+def _forget_unused(checkers: Checkers, used: set[tuple[UUID, int]]) -> None:
     for name in checkers.keys() - used:
         del checkers[name]
 
@@ -150,7 +166,7 @@ class Routes:
         self.table = Table(routes={}, keys={})
         self.read_at: float | None = None  # monotonic
         self._changed = changed
-        self._checkers: dict[tuple[UUID, int], Checker] = {}
+        self._checkers: Checkers = {}
         self._wanted = asyncio.Event()
         self._looks = 0  # begun
         self._looked = asyncio.Condition()
@@ -175,10 +191,16 @@ class Routes:
     async def look_again(self) -> None:
         """Return once the table is no older than this call, or after a while regardless."""
         after = self._looks
-        self._wanted.set()
         with suppress(TimeoutError):
-            async with asyncio.timeout(ASK_SECONDS), self._looked:
-                await self._looked.wait_for(lambda: self._seen > after)
+            async with asyncio.timeout(ASK_SECONDS):
+                # strangers ask too: not for more than two looks a second, however many they are
+                await asyncio.sleep(max(0.0, ASKED_SECONDS - (self.age or ASKED_SECONDS)))
+                self._wanted.set()
+                await self._looked_since(after)
+
+    async def _looked_since(self, after: int) -> None:
+        async with self._looked:
+            await self._looked.wait_for(lambda: self._seen > after)
 
     @property
     def age(self) -> float | None:

@@ -28,6 +28,7 @@ class Route:
     """An endpoint as a gateway knows it."""
 
     id: UUID
+    name: str  # the same as text, as it stands in addresses
     project_id: UUID
     max_queue: int
     timeout_seconds: float

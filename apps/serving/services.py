@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from agents.protocol.base import Reason, Resources
 from agents.protocol.workloads import WorkloadState
@@ -156,6 +156,7 @@ def deploy(
         actor,
         "endpoint.deploy",
         endpoint,
+        name=endpoint.name,
         number=deployment.number,
         model=_ref(version),
         version=str(version.id),
@@ -193,6 +194,7 @@ def roll_back(
         actor,
         "endpoint.rollback",
         endpoint,
+        name=endpoint.name,
         number=deployment.number,
         returns_to=target.number,
         model=_ref(target.version),
@@ -211,7 +213,12 @@ def scale(*, endpoint_id: UUID, replicas: int, actor: Actor, at: datetime) -> En
     if replicas:
         _check_demand(deployment.resources, "replicas")
     audit.record(
-        actor, "endpoint.scale", endpoint, replicas=replicas, before=endpoint.replicas_wanted
+        actor,
+        "endpoint.scale",
+        endpoint,
+        name=endpoint.name,
+        replicas=replicas,
+        before=endpoint.replicas_wanted,
     )
     endpoint.replicas_wanted = replicas
     endpoint.save(update_fields=["replicas_wanted"])
@@ -242,7 +249,7 @@ def set_limits(
         setattr(endpoint, field, value)
     if changed:
         endpoint.save(update_fields=list(changed))
-        audit.record(actor, "endpoint.limits", endpoint, **changed)
+        audit.record(actor, "endpoint.limits", endpoint, name=endpoint.name, **changed)
         _say(endpoint)
     return endpoint
 
@@ -569,6 +576,13 @@ def create_key(
     )
     _say(endpoint)
     return key, credentials.text_of(credentials.KEY_PREFIX, key.id, secret)
+
+
+def note_key_uses(*, used_at: Mapping[UUID, datetime]) -> None:
+    """Keep when keys were last used; a gateway that is behind another takes nothing back."""
+    for key_id, at in used_at.items():
+        earlier = Q(last_used_at=None) | Q(last_used_at__lt=at)
+        Key.objects.filter(earlier, pk=key_id).update(last_used_at=at)
 
 
 @transaction.atomic

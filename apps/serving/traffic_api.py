@@ -15,7 +15,7 @@ from apps.serving.models import Endpoint
 from apps.telemetry import selectors as telemetry
 
 DEFAULT_RANGE = timedelta(hours=1)
-LONGEST_RANGE = timedelta(hours=24)
+LONGEST_RANGE = timedelta(days=7)
 
 
 class TrafficRangeSerializer(serializers.Serializer[Any]):

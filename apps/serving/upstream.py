@@ -98,6 +98,8 @@ class Link:
                     failures = 0
                 if failures == 0:
                     log.warning("replica %s: %s", self.place.replica_id, error or repr(error))
+            except Exception:  # whatever it is, the replica may be reached the next time
+                log.exception("replica %s", self.place.replica_id)
             finally:
                 self._break()
             pause = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]

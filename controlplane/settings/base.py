@@ -172,8 +172,6 @@ SPECTACULAR_SETTINGS = {
         "RunStateEnum": "apps.jobs.models.RunState",
         "ReplicaStateEnum": "apps.serving.models.ReplicaState",
         "EndpointStateEnum": "apps.serving.reconciliation.EndpointState",
-        "LineageKindEnum": "apps.serving.lineage.Kind",
-        "LineageRoleEnum": "apps.serving.lineage.Role",
         "RoleEnum": "apps.projects.models.Role",
         "VersionStateEnum": "apps.datasets.models.VersionState",
     },

@@ -1,5 +1,17 @@
 /** Plain builders of what the server answers. */
-import type { DatasetDetail, DatasetVersion, Job, Node, Session } from '@/api/types'
+import type {
+  DatasetDetail,
+  DatasetVersion,
+  Deployment,
+  Endpoint,
+  Evaluation,
+  Job,
+  ModelDetail,
+  ModelVersion,
+  Node,
+  Replica,
+  Session,
+} from '@/api/types'
 
 const NOON = '2030-01-01T12:00:00Z'
 
@@ -109,6 +121,112 @@ export const dataset = (...versions: DatasetVersion[]): DatasetDetail => ({
   created_at: NOON,
   latest: versions[0] ?? null,
   versions,
+})
+
+export const evaluation = (over: Partial<Evaluation> = {}): Evaluation => ({
+  id: 'e1',
+  split: 'test',
+  samples: 4,
+  metrics: { loss: 0.5, accuracy: 0.75 },
+  dataset: 'pets@1',
+  dataset_version: 'dv1',
+  detail: {
+    labels: ['cat', 'dog'],
+    confusion: [
+      [2, 1],
+      [0, 1],
+    ],
+    per_class: { cat: { precision: 1, recall: 0.67 }, dog: { precision: 0.5, recall: 1 } },
+  },
+  run_id: 'r1',
+  created_at: NOON,
+  ...over,
+})
+
+export const modelVersion = (over: Partial<ModelVersion> = {}): ModelVersion => ({
+  id: `mv${over.number ?? 1}`,
+  number: 1,
+  created_at: NOON,
+  size: 4096,
+  signature: {
+    task: 'image_classification',
+    inputs: [{ name: 'image', dtype: 'float32', shape: [null, 1, 8, 8] }],
+    outputs: [{ name: 'logits', dtype: 'float32', shape: [null, 2] }],
+    labels: ['cat', 'dog'],
+    weights: 'model.safetensors',
+    parameters: 1234,
+    framework: 'torch 2',
+  },
+  evaluations: [evaluation()],
+  run_id: 'r1',
+  files: [{ path: 'model.safetensors', digest: 'b'.repeat(64), size: 4096, url: '/transfer/w' }],
+  ...over,
+})
+
+/** A model of these versions, newest first. */
+export const model = (...versions: ModelVersion[]): ModelDetail => ({
+  id: 'm1',
+  name: 'pets',
+  description: '',
+  created_at: NOON,
+  latest: versions[0] ?? null,
+  versions,
+})
+
+export const deployment = (over: Partial<Deployment> = {}): Deployment => ({
+  number: 1,
+  version: { id: 'v1', model: 'digits', number: 1 },
+  resources: {
+    cpu_millis: 500,
+    memory_bytes: 1024 ** 3,
+    device_count: 0,
+    device_kind: '',
+    device_memory_bytes: 0,
+  },
+  max_batch: 64,
+  created_at: NOON,
+  created_by: 'ada',
+  given_up_at: null,
+  reason: null,
+  ...over,
+})
+
+export const endpoint = (over: Partial<Endpoint> = {}): Endpoint => ({
+  id: 'e1',
+  name: 'digits',
+  url: 'http://gateway/v1/endpoints/e1/predict',
+  state: 'ready',
+  reason: null,
+  replicas_wanted: 1,
+  replicas_ready: 1,
+  deployment: deployment(),
+  previous: null,
+  signature: {
+    task: 'image_classification',
+    inputs: [{ name: 'image', dtype: 'float32', shape: [null, 1, 28, 28] }],
+    outputs: [{ name: 'scores', dtype: 'float32', shape: [null, 10] }],
+    labels: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  },
+  max_queue: 1024,
+  timeout_seconds: 30,
+  created_at: NOON,
+  created_by: 'ada',
+  ...over,
+})
+
+export const replica = (over: Partial<Replica> = {}): Replica => ({
+  id: 'x1',
+  number: 1,
+  deployment: 1,
+  state: 'ready',
+  reason: null,
+  node: { id: 'n1', name: 'rack1-host1' },
+  workload: 'w1',
+  created_at: new Date(Date.now() - 600_000).toISOString(),
+  started_at: new Date(Date.now() - 590_000).toISOString(),
+  ready_at: new Date(Date.now() - 580_000).toISOString(),
+  ended_at: null,
+  ...over,
 })
 
 export const page = <T>(...results: T[]) => ({ results, next: null, previous: null })

@@ -25,6 +25,8 @@ globalThis.ResizeObserver ??= class {
   unobserve() {}
   disconnect() {}
 }
+Element.prototype.scrollIntoView ??= () => {}
+HTMLElement.prototype.scrollTo ??= () => {}
 
 afterEach(() => {
   cleanup()

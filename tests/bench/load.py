@@ -29,6 +29,7 @@ class Load:
     p50_ms: float
     p99_ms: float
     errors: int
+    cpu_us: float = 0.0  # of the server, for each answer
 
 
 def wrk(url: str, body: bytes, headers: dict[str, str], *, clients: int, seconds: float) -> Load:

@@ -22,7 +22,16 @@ from tests.servers import free_port
 ROOT = Path(__file__).parents[2]
 GATEWAY = (
     *("-m", "uvicorn", "controlplane.gateway:application", "--host", "127.0.0.1"),
-    *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+    *(
+        "--loop",
+        "uvloop",
+        "--http",
+        "controlplane.http:BoundedHttp",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+    ),
+    *("--no-proxy-headers", "--no-date-header", "--no-server-header"),
 )
 
 

@@ -134,10 +134,11 @@ class TestDownload:
             "size": len(content),
             "url": "/transfer/x",
         }
+        page = {"results": [file], "next": None, "previous": None}
         job = "01a20a82-d8d9-746c-9823-a95df07131cb"
 
         def answer(asked: Asked) -> Answer:
-            return Answer(200, content if asked.path == "/transfer/x" else [file])
+            return Answer(200, content if asked.path == "/transfer/x" else page)
 
         with plane(answer) as server:
             result = run("jobs", "download", job, "--to", str(tmp_path / "to"), url=server.url)

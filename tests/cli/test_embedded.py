@@ -1,7 +1,9 @@
 """The private servers: made once, closed to strangers, gone with us."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import redis
 
 from controlplane.cli.embedded import postgres as postgres_module
+from controlplane.cli.embedded.installation import DEFAULT_GATEWAY_PORT, HOST, Installation
 from controlplane.cli.embedded.postgres import Postgres
 from controlplane.cli.embedded.service import EmbeddedError, running
 from controlplane.cli.embedded.valkey import Valkey
@@ -131,3 +134,47 @@ def test_a_service_dies_with_its_parent_killed(tmp_path):
 
             with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
                 connection.blpop(["never"], timeout=4)
+
+
+class TestPorts:
+    def test_a_file_from_before_the_gateway_gets_a_port_for_it(self, tmp_path):
+        Installation.open(tmp_path, port=free_port())
+        file = tmp_path / "embedded.json"
+        before = json.loads(file.read_text())
+        del before["gateway_port"]
+        file.write_text(json.dumps(before))
+
+        opened = Installation.open(tmp_path, port=None)
+
+        after = json.loads(file.read_text())
+        assert after == before | {"gateway_port": opened.chosen.gateway_port}
+        assert Installation.open(tmp_path, port=None).chosen == opened.chosen
+
+    def test_the_gateway_goes_elsewhere_if_its_usual_port_is_taken(self, tmp_path):
+        with socket.socket() as stranger:
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                stranger.bind((HOST, DEFAULT_GATEWAY_PORT))
+                stranger.listen()
+            except OSError:
+                pass  # somebody else has it already
+
+            chosen = Installation.open(tmp_path, port=free_port()).chosen
+
+        assert chosen.gateway_port not in (DEFAULT_GATEWAY_PORT, chosen.port)
+
+    def test_the_gateway_leaves_its_port_to_a_web_server_that_wants_it(self, tmp_path):
+        taken = Installation.open(tmp_path, port=free_port()).chosen.gateway_port
+
+        chosen = Installation.open(tmp_path, port=taken).chosen
+
+        assert chosen.port == taken
+        assert chosen.gateway_port != taken
+
+    def test_everybody_is_told_where_the_gateway_is(self, tmp_path):
+        installation = Installation.open(tmp_path, port=free_port())
+
+        port = installation.chosen.gateway_port
+        assert installation.environment["DATAHALL_GATEWAY_URL"] == f"http://{HOST}:{port}"
+        assert "DATAHALL_GATEWAY_URL" not in installation.bare_environment
+        assert str(port) in installation.gateway().argv

@@ -79,7 +79,8 @@ class Installation:
         try:
             known |= {"port": port} if port else {}
             # a file from before there was a gateway has no port for it
-            known = {"gateway_port": _gateway_port(known.get("port"))} | known
+            if known.get("gateway_port") in (None, known.get("port")):
+                known["gateway_port"] = _gateway_port(known.get("port"))
             chosen = Chosen(**known)
         except TypeError:
             raise EmbeddedError(_damaged(file)) from None
@@ -119,7 +120,8 @@ class Installation:
         return self._python(
             "web",
             *("-m", "uvicorn", "controlplane.asgi:application", "--host", HOST),
-            *("--port", str(self.chosen.port), "--ws", "websockets-sansio", "--no-access-log"),
+            *("--port", str(self.chosen.port), "--http", "controlplane.http:BoundedHttp"),
+            *("--ws", "websockets-sansio", "--no-access-log"),
             *("--ws-max-size", "1048576", "--ws-per-message-deflate", "false"),
             *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
             ready=self.is_ready,
@@ -131,7 +133,9 @@ class Installation:
             "gateway",
             *("-m", "uvicorn", "controlplane.gateway:application", "--host", HOST),
             *("--port", str(self.chosen.gateway_port), "--ws", "none", "--no-access-log"),
-            *("--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
+            *("--loop", "uvloop", "--http", "controlplane.http:BoundedHttp"),
+            *("--no-date-header", "--no-proxy-headers", "--no-server-header"),
+            *("--timeout-graceful-shutdown", "3", "--log-level", "warning"),
             ready=self.gateway_is_ready,
         )
 

@@ -3,7 +3,7 @@
  * why it cannot be pressed. The server has the last word; each line names where.
  */
 import type { MessageKey } from '@/i18n/translate'
-import type { DatasetVersion, Job, Project, Role, Session } from './types'
+import type { DatasetVersion, EndpointKey, Job, Project, Role, Session } from './types'
 
 export const ROLES: Role[] = ['viewer', 'member', 'maintainer', 'owner']
 
@@ -77,9 +77,23 @@ export const nodeCan = {
 }
 
 export const endpointCan = {
-  /** `needs` of EndpointViewSet in apps/serving/api.py. */
-  deploy(project: Project): Verdict {
+  /** `needs` of EndpointViewSet in apps/serving/api.py: create, deploy, rollback, scale, limits. */
+  change(project: Project): Verdict {
     return atLeast('member', project) ? undefined : 'can.needs_member'
+  },
+
+  /** `destroy` of EndpointViewSet in apps/serving/api.py. */
+  remove(project: Project): Verdict {
+    return atLeast('maintainer', project) ? undefined : 'can.needs_maintainer'
+  },
+
+  /** `needs` of EndpointKeyViewSet in apps/serving/api.py. */
+  makeKey(project: Project): Verdict {
+    return atLeast('member', project) ? undefined : 'can.needs_member'
+  },
+
+  revokeKey(key: Pick<EndpointKey, 'revoked_at'>, project: Project): Verdict {
+    return key.revoked_at ? 'endpoints.key_revoked_already' : this.makeKey(project)
   },
 }
 

@@ -35,9 +35,16 @@ interface Answer<T> {
 
 /** The body of a good answer; a refusal is thrown as an `ApiProblem`. */
 export async function body<T>(asked: Promise<Answer<T>>): Promise<T> {
+  return (await whole(asked)).data
+}
+
+/** The same, with what came around it. */
+export async function whole<T>(
+  asked: Promise<Answer<T>>,
+): Promise<{ data: T; response: Response }> {
   const { data, error, response } = await asked
   if (!response.ok) throw new ApiProblem(response.status, asProblem(error))
-  return data as T
+  return { data: data as T, response }
 }
 
 function asProblem(error: unknown): Problem {

@@ -10,8 +10,34 @@ export interface Sample {
   at: number | string
   host: Readings
   devices: Record<string, Readings>
+  processes?: DeviceProcess[]
 }
 export type Readings = Record<string, number | null>
+
+/** Something that uses a device; `workload` is null if it is none of ours. */
+export interface DeviceProcess {
+  device: string
+  pid: number
+  memory_used_bytes: number | null
+  kind: string
+  name: string
+  workload: string | null
+}
+
+/** The newest readings of many nodes: of each device in the order of the map, of some hosts. */
+export interface FleetSamples {
+  event: 'fleet.samples'
+  at: number
+  nodes: Record<string, (number | null)[][]>
+  hosts: Record<string, (number | null)[]>
+}
+
+export interface NodeJoined {
+  event: 'node.joined'
+  node_id: string
+  node_name: string
+  join_token_id: string
+}
 
 export interface Points {
   event: 'points'
@@ -28,11 +54,31 @@ export interface LogGrew {
   offset: number
 }
 
-export interface Moved {
-  event: 'job.moved' | 'workload.moved' | 'node.moved'
+/** What one gateway answered in one second. */
+export interface TrafficSecond {
+  event: 'traffic'
+  gateway: string
+  at: string
+  requests: number
+  errors: number
+  p50_ms: number | null
+  p99_ms: number | null
+  /** Calls that wait for their answer now. */
+  outstanding: number
 }
 
-export type LiveEvent = Sample | Points | LogGrew | Moved
+export interface Moved {
+  event: 'job.moved' | 'workload.moved' | 'node.moved' | 'endpoint.moved'
+}
+
+export type LiveEvent =
+  | Sample
+  | FleetSamples
+  | NodeJoined
+  | Points
+  | LogGrew
+  | TrafficSecond
+  | Moved
 
 type Frame =
   | { topic: string; seq: number; body: LiveEvent }

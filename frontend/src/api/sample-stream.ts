@@ -10,7 +10,7 @@ export const BLOCK_SECONDS = 12
 /** Two readings further apart than this have a gap between them. */
 const GAP_SECONDS = 3
 
-interface Row {
+export interface Row {
   second: number
   readings: Record<string, Readings>
 }
@@ -35,6 +35,11 @@ export class SampleStream extends Store {
   /** The newest reading of the host or of a device, if there is a recent one. */
   latest(owner: string, field: string): number | null {
     return this.rows.at(-1)?.readings[owner]?.[field] ?? null
+  }
+
+  /** The readings there are, oldest first. */
+  get all(): readonly Row[] {
+    return this.rows
   }
 
   /** Whether a hole lies before the newest reading that a stored block may fill by now. */

@@ -5,8 +5,8 @@ import { Store } from './store'
 import type { DatasetDetail } from './types'
 import { FileUpload, forget, forgetExpired } from './upload'
 
-/** So many files of a set are on their way at once. */
-export const PARALLEL = 3
+/** So many files of a set are on their way at once; a browser opens six connections. */
+export const PARALLEL = 5
 /** A rate is of the last seconds, or it would tell of another network. */
 const RATE_MS = 8000
 const RATED_EVERY_MS = 200

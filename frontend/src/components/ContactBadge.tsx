@@ -9,8 +9,12 @@ const CONTACTS: Record<Node['contact'], [MessageKey, string]> = {
   lost: ['contact.lost', 'bad'],
 }
 
+interface Props {
+  node: Pick<Node, 'contact' | 'last_contact_at' | 'cordoned_at'>
+}
+
 /** Whether the node is heard of, since when if not, and whether it takes new work. */
-export function ContactBadge({ node }: { node: Node }) {
+export function ContactBadge({ node }: Props) {
   const { t, format } = useI18n()
   const [key, tone] = CONTACTS[node.contact]
   return (

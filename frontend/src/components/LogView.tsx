@@ -22,16 +22,16 @@ export interface LogQuery extends Query {
 interface Props {
   stream: LogStream
   /** Where the whole log can be had. */
-  download: string
+  download?: string
   query: LogQuery
   onQuery: (query: LogQuery) => void
   /** The line that the address names. */
   line: LineName | undefined
   onLine: (line: LineName | undefined) => void
   /** The address of a line. */
-  linkTo: (line: LineName) => string
+  linkTo?: (line: LineName) => string
   /** Unix seconds of a line, to be seen in the charts. */
-  onShowSecond: (second: number) => void
+  onShowSecond?: (second: number) => void
   /** A place of the log that is not here is wanted; null: its end. */
   onElsewhere: (byte: number | null) => void
 }
@@ -88,7 +88,7 @@ export function LogView(props: Props) {
     onLine(name)
     return name
   }
-  const copyLink = (name: LineName) => clipboard.copy(props.linkTo(name))
+  const copyLink = (name: LineName) => props.linkTo && clipboard.copy(props.linkTo(name))
 
   const step = (by: 1 | -1) => {
     if (hits.length === 0) return
@@ -251,9 +251,11 @@ export function LogView(props: Props) {
             follow(checked)
           }}
         />
-        <Anchor href={props.download} download size="xs" className={classes.download}>
-          <Download size={14} aria-hidden /> {t('log.download')}
-        </Anchor>
+        {props.download && (
+          <Anchor href={props.download} download size="xs" className={classes.download}>
+            <Download size={14} aria-hidden /> {t('log.download')}
+          </Anchor>
+        )}
       </div>
       {notes.length > 0 && (
         <p className={classes.note} role="note">
@@ -280,16 +282,22 @@ export function LogView(props: Props) {
               : t('log.chosen_line', { line: format.number(stream.forgotten + chosen + 1) })}
             {second !== null && ` · ${format.time(second)}`}
           </span>
-          <Button
-            size="compact-xs"
-            variant="default"
-            leftSection={<Link2 size={12} aria-hidden />}
-            onClick={() => copyLink(line)}
-          >
-            {t(clipboard.copied ? 'copied' : 'log.copy_link')}
-          </Button>
-          {second !== null && (
-            <Button size="compact-xs" variant="default" onClick={() => props.onShowSecond(second)}>
+          {props.linkTo && (
+            <Button
+              size="compact-xs"
+              variant="default"
+              leftSection={<Link2 size={12} aria-hidden />}
+              onClick={() => copyLink(line)}
+            >
+              {t(clipboard.copied ? 'copied' : 'log.copy_link')}
+            </Button>
+          )}
+          {second !== null && props.onShowSecond && (
+            <Button
+              size="compact-xs"
+              variant="default"
+              onClick={() => props.onShowSecond?.(second)}
+            >
               {t('log.show_in_charts')}
             </Button>
           )}

@@ -87,9 +87,20 @@ export function useLog(
   { project, job, run, workload, over }: RunAt,
   place: { from: number } | null = null,
 ): LogStream {
-  const [stream] = useState(
-    () => new LogStream((offset) => readLog(project, job, run, offset), place),
-  )
+  return useLogOf({ workload, over, place, read: (offset) => readLog(project, job, run, offset) })
+}
+
+interface LogOf {
+  workload: string
+  /** Nothing will be added any more. */
+  over: boolean
+  place: { from: number } | null
+  read: ConstructorParameters<typeof LogStream>[0]
+}
+
+/** The log of a workload, growing; the caller gives the component a key of the workload. */
+export function useLogOf({ workload, over, place, read }: LogOf): LogStream {
+  const [stream] = useState(() => new LogStream(read, place))
   useLive(`workload.${workload}`, {
     event: (event) => {
       if (event.event === 'log.grew' && event.workload_id === workload) stream.grew(event.offset)

@@ -168,6 +168,25 @@ describe('rows that lead somewhere', () => {
   })
 })
 
+it('lets the arrows into the buttons of a row, and back', async () => {
+  const press = vi.fn()
+  const menu: Column<Thing> = {
+    id: 'menu',
+    header: '',
+    cell: ({ name }) => (
+      <button type="button" tabIndex={-1} onClick={press}>
+        More of {name}
+      </button>
+    ),
+  }
+  await show({ columns: [...columns, menu], actions: bulk })
+  row('beta').focus()
+  await userEvent.keyboard('{ArrowRight}{Enter}')
+  expect(press).toHaveBeenCalledOnce()
+  await userEvent.keyboard('{ArrowLeft}')
+  expect(document.activeElement).toBe(row('beta'))
+})
+
 describe('columns', () => {
   it('are made wider with the keyboard, and stay so', async () => {
     await show({ remember: 'things' })

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Skeleton } from '@mantine/core'
+import { ActionIcon, Button, Skeleton, VisuallyHidden } from '@mantine/core'
 import { Link, type LinkProps } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp, ChevronsUpDown, Download, X } from 'lucide-react'
@@ -347,7 +347,9 @@ function Head<Row>({ column, sort, onSort, width, onWidth }: HeadProps<Row>) {
           <Arrow size={12} aria-hidden data-on={way && true} />
         </button>
       ) : (
-        <span className={classes.head}>{header}</span>
+        <span className={classes.head}>
+          {header || <VisuallyHidden>{t('table.actions')}</VisuallyHidden>}
+        </span>
       )}
       {header && (
         // biome-ignore lint/a11y/useSemanticElements: it separates two columns and can be moved
@@ -466,7 +468,9 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const { key, shiftKey } = event
     const here = keys[index]
-    if (here === undefined) return
+    const target = event.target as HTMLElement
+    // a menu of a row is elsewhere on the page, but its keys come by here too
+    if (here === undefined || !event.currentTarget.contains(target)) return
     if (selectable && key === 'Escape' && selection.size > 0) {
       selection.clear()
       event.stopPropagation()
@@ -478,8 +482,9 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
       return
     }
     // a button in a row has its own keys
-    const onRow = event.target instanceof HTMLElement && event.target.matches('tr[data-index]')
-    if (!onRow || event.ctrlKey || event.metaKey || event.altKey) return
+    const row = target.closest<HTMLElement>('tr[data-index]')
+    if (target !== row && key === 'ArrowLeft') row?.focus()
+    if (target !== row || event.ctrlKey || event.metaKey || event.altKey) return
     const to = {
       ArrowDown: index + 1,
       ArrowUp: index - 1,
@@ -494,8 +499,10 @@ function useRowFocus({ keys, box, selection, selectable }: RowFocus) {
       if (selectable && shiftKey) selection.extend(next, here)
       moved.current = true
       setActive(next)
+    } else if (key === 'ArrowRight') {
+      target.querySelector('button')?.focus()
     } else if (key === 'Enter') {
-      linkOf(event.target as HTMLElement)?.click()
+      linkOf(target)?.click()
     } else if (key === ' ' && selectable) {
       event.preventDefault()
       if (shiftKey) selection.extend(here)

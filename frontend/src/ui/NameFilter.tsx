@@ -18,7 +18,7 @@ export function NameFilter({ label, value, onChange }: Props) {
   useEffect(() => type(value), [value])
   return (
     <TextInput
-      size="xs"
+      size="sm"
       type="search"
       w={220}
       aria-label={label}

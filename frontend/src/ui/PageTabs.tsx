@@ -1,4 +1,5 @@
 import { Link, type LinkProps } from '@tanstack/react-router'
+import { EXACT } from '@/util/path-builder'
 import classes from './PageTabs.module.css'
 
 interface Props<Tab extends string> {
@@ -18,6 +19,7 @@ export function PageTabs<Tab extends string>({ label, tabs, current, to }: Props
           {...to(tab)}
           className={classes.tab}
           activeProps={{}}
+          activeOptions={EXACT}
           aria-current={tab === current ? 'page' : undefined}
           data-current={tab === current || undefined}
           resetScroll={false}

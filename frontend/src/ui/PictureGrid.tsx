@@ -25,6 +25,8 @@ interface Props {
 
 const CELL_PX = 96
 const GAP_PX = 8
+/** Narrower pictures are enlarged pixel by pixel. */
+const SMALL_PX = 200
 /** Fewer are all on the page. */
 const VIRTUAL_FROM = 200
 
@@ -142,7 +144,14 @@ export function PictureGrid({ label, pictures, captionPx = 0 }: Props) {
               <ChevronLeft size={18} aria-hidden />
             </Step>
             <figure>
-              <img src={one.url} alt={one.name} data-tone={one.tone} />
+              <img
+                src={one.url}
+                alt={one.name}
+                data-tone={one.tone}
+                onLoad={({ currentTarget: image }) =>
+                  image.toggleAttribute('data-small', image.naturalWidth < SMALL_PX)
+                }
+              />
               {one.caption && <figcaption>{one.caption}</figcaption>}
             </figure>
             <Step

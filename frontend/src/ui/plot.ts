@@ -197,3 +197,17 @@ function drawMark(u: uPlot, at: number, color: string): void {
   ctx.stroke()
   ctx.restore()
 }
+
+/** Told where the cursor of a group of charts is, for what is beside them; null: nowhere. */
+export function followCursor(sync: string, follow: (x: number | null) => void): () => void {
+  const group = uPlot.sync(sync)
+  // its types ask for a whole plot; a group only tells its members
+  const member = {
+    pub: (type: string, from: uPlot, left: number) => {
+      if (type === 'mousemove') follow(left < 0 ? null : from.posToVal(left, 'x'))
+      if (type === 'mouseleave') follow(null)
+    },
+  } as unknown as uPlot
+  group.sub(member)
+  return () => group.unsub(member)
+}

@@ -1,5 +1,5 @@
 /** The only place that spells the console's addresses. */
-import { type LinkProps, linkOptions } from '@tanstack/react-router'
+import { linkOptions } from '@tanstack/react-router'
 import type { Job } from '@/api/types'
 import type { LineName } from './line-name'
 
@@ -59,6 +59,9 @@ export interface AuditSearch {
   action?: string | undefined
 }
 
+/** A link to another part of the page that is shown is not a link to where one is. */
+export const EXACT = { exact: true, explicitUndefined: true } as const
+
 export const DATASET_TABS = ['data', 'files', 'used', 'events', 'inspect'] as const
 export const MODEL_TABS = ['versions', 'lineage', 'files', 'events', 'inspect'] as const
 
@@ -97,6 +100,57 @@ export interface ModelSearch {
   predicted?: string | undefined
 }
 
+export type FleetColor = 'memory' | 'temperature' | 'power' | 'state'
+
+/** How the fleet is shown. */
+export interface FleetSearch {
+  view?: 'table' | undefined
+  /** What the colours mean; without it, utilisation. */
+  by?: FleetColor | undefined
+  /** A part of the nodes' names. */
+  q?: string | undefined
+}
+
+export type NodeRange = '1h' | '6h' | '24h' | '7d'
+
+/** What of a node's readings is shown. */
+export interface NodeSearch {
+  /** The time up to now; without it, a quarter of an hour. */
+  range?: NodeRange | undefined
+  /** Between two seconds (Unix) instead. */
+  from?: number | undefined
+  to?: number | undefined
+}
+
+export interface AddNodeSearch {
+  /** The join token that is being waited for. */
+  invitation?: string | undefined
+}
+
+export type EndpointTab = 'overview' | 'playground' | 'deployments' | 'keys' | 'events' | 'inspect'
+
+/** What of an endpoint is looked at. */
+export interface EndpointSearch {
+  tab?: EndpointTab | undefined
+  /** How much of the past the charts show. */
+  range?: TrafficRange | undefined
+  /** What of it they are zoomed to: Unix seconds. */
+  from?: number | undefined
+  to?: number | undefined
+  /** The replica whose log is read, by its number. */
+  replica?: number | undefined
+}
+
+export type TrafficRange = '15m' | '1h' | '6h' | '24h' | '7d'
+
+/** What the list of endpoints begins with. */
+export interface EndpointsSearch {
+  /** The model version to deploy: opens the form. */
+  deploy?: string | undefined
+  /** What to open when it is deployed. */
+  open?: 'try' | undefined
+}
+
 export const pb = {
   root: () => linkOptions({ to: '/' }),
   signIn: (next?: string) => linkOptions({ to: '/sign-in', search: { next } }),
@@ -123,6 +177,20 @@ export const pb = {
   model: (project: string, model: string, search: ModelSearch = {}) =>
     linkOptions({ to: '/projects/$project/models/$model', params: { project, model }, search }),
 
+  fleet: (search: FleetSearch = {}) => linkOptions({ to: '/fleet', search }),
+  node: (node: string, search: NodeSearch = {}) =>
+    linkOptions({ to: '/nodes/$node', params: { node }, search }),
+  addNode: (search: AddNodeSearch = {}) => linkOptions({ to: '/nodes/add', search }),
+
+  endpoints: (project: string, search: EndpointsSearch = {}) =>
+    linkOptions({ to: '/projects/$project/endpoints', params: { project }, search }),
+  endpoint: (project: string, endpoint: string, search: EndpointSearch = {}) =>
+    linkOptions({
+      to: '/projects/$project/endpoints/$endpoint',
+      params: { project, endpoint },
+      search,
+    }),
+
   members: (project: string) =>
     linkOptions({ to: '/projects/$project/members', params: { project } }),
   audit: (project: string, search: AuditSearch = {}) =>
@@ -130,20 +198,6 @@ export const pb = {
   account: () => linkOptions({ to: '/account' }),
   users: () => linkOptions({ to: '/users' }),
 }
-
-/** Pages that the areas beside this one bring; an address there is no page for yet is not found. */
-export const beside = {
-  node: (id: string) => away(`/nodes/${id}`),
-  fleet: () => away('/fleet'),
-  addNode: () => away('/nodes/add'),
-  endpoint: (project: string, endpoint: string) =>
-    away(`/projects/${project}/endpoints/${encodeURIComponent(endpoint)}`),
-  endpoints: (project: string, search: { deploy?: string; open?: 'try' } = {}) =>
-    away(`/projects/${project}/endpoints`, search),
-}
-
-/** A link that no route of this area types. */
-const away = (to: string, search: object = {}) => ({ to, search }) as LinkProps
 
 /** Addresses that the server answers itself. */
 export const served = {

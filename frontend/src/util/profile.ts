@@ -45,8 +45,17 @@ export interface Profile {
   warnings: string[]
 }
 
-export const profileOf = (version: Pick<DatasetVersion, 'profile'>): Profile | null =>
-  version.profile as Profile | null
+/** Null until the import is done. What it did not find it leaves out. */
+export const profileOf = ({ profile }: Pick<DatasetVersion, 'profile'>): Profile | null =>
+  profile && {
+    schema: [],
+    splits: {},
+    counts: {},
+    unpack: false,
+    preview: [],
+    warnings: [],
+    ...(profile as Pick<Profile, 'kind' | 'samples'> & Partial<Profile>),
+  }
 
 export const columnsOf = (profile: Profile): TableColumn[] =>
   profile.kind === 'table' ? (profile.schema as TableColumn[]) : []

@@ -2,7 +2,7 @@
 import type { LinkProps } from '@tanstack/react-router'
 import type { Attention } from '@/api/types'
 import type { MessageKey } from '@/i18n/translate'
-import { beside, pb } from './path-builder'
+import { pb } from './path-builder'
 
 interface Remedy {
   key: MessageKey
@@ -18,10 +18,10 @@ export function pageOf(
   { type, id, name }: Attention['subject'],
 ): LinkProps | undefined {
   if (type === 'job' && id) return pb.job(project, id)
-  if (type === 'node' && id) return beside.node(id)
+  if (type === 'node' && id) return pb.node(id)
   if (type === 'dataset' || type === 'datasetversion') return pb.dataset(project, nameOf(name))
   if (type === 'model' || type === 'modelversion') return pb.model(project, nameOf(name))
-  if (type === 'endpoint') return beside.endpoint(project, name)
+  if (type === 'endpoint') return pb.endpoint(project, name)
   if (type === 'membership' || type === 'user') return pb.members(project)
   return undefined
 }

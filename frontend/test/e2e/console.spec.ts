@@ -92,22 +92,22 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
   // lost if the page were loaded again
   await page.evaluate(() => Object.assign(window, { unreloaded: true }))
   const name = `console-${Date.now()}`
-  const job = page.getByRole('region', { name })
   await submitScript(request, name, SCRIPT)
 
-  await test.step('the job appears and runs', async () => {
+  await test.step('the job appears, and its page says that it runs', async () => {
     await page.getByRole('link', { name: new RegExp(name) }).click()
-    await expect(page).toHaveURL(/[?&]job=/)
-    await expect(job.getByText('Running', { exact: true })).toBeVisible()
-    await expect(job.getByRole('progressbar', { name: 'Progress' })).toBeVisible()
+    await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]+$/)
+    await expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
+    await expect(page.getByText('Running', { exact: true })).toBeVisible()
+    await expect(page.getByRole('progressbar', { name: 'Progress' })).toBeVisible()
   })
 
-  await test.step('its loss falls and its log grows', async () => {
-    const chart = job.getByRole('slider', { name: 'train/loss' })
+  const chart = page.getByRole('slider', { name: 'train/loss' })
+  await test.step('its loss falls, and its machine is seen beside it', async () => {
     await expect(chart).toBeVisible()
     const first = await chart.getAttribute('aria-valuetext')
     await expect(chart).not.toHaveAttribute('aria-valuetext', first ?? '')
-    await expect(job.getByRole('log')).toContainText(`of ${STEPS}`)
+    await expect(page.getByRole('slider', { name: 'CPU' })).toBeVisible()
   })
 
   await test.step('a broken connection is said, and mends without a gap', async () => {
@@ -118,29 +118,43 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
   })
 
   await test.step('the end comes by itself, and nothing is missing', async () => {
-    await expect(job.getByText('Succeeded', { exact: true })).toBeVisible({ timeout: 60_000 })
-    await expect(job.getByRole('log')).toContainText('all done')
-    await expect(job.getByText(`Lines: ${STEPS + 1}`)).toBeVisible()
-    await expect(
-      job.getByRole('img', { name: `train/loss: ${2 / STEPS} at step ${STEPS}` }),
-    ).toBeVisible()
+    await expect(page.getByText('Succeeded', { exact: true })).toBeVisible({ timeout: 60_000 })
+    await expect(chart).toHaveAttribute('aria-valuetext', `${2 / STEPS} at step ${STEPS}`)
+    await page.getByRole('tab', { name: 'Logs' }).click()
+    await expect(page.getByRole('log')).toContainText('all done')
+    await expect(page.getByText(`Lines: ${STEPS + 1}`)).toBeVisible()
     expect(await page.evaluate(() => 'unreloaded' in window)).toBe(true)
   })
 
+  await test.step('a line of the log leads to its second in the charts, and back', async () => {
+    await page.getByRole('textbox', { name: 'Search the log' }).fill('all done')
+    await expect(page.getByText('0 of 1')).toBeVisible()
+    await page.getByRole('button', { name: `Copy a link to line ${STEPS + 1}` }).click()
+    await expect(page).toHaveURL(new RegExp(`line=${STEPS + 1}`))
+    await page.getByRole('button', { name: 'Show in the charts' }).click()
+    await page.getByRole('button', { name: 'Show the log here' }).click()
+    await expect(page.getByRole('log')).toContainText('all done')
+  })
+
   await test.step('an ended job can no longer be stopped, and the button says why', async () => {
-    await job.getByRole('button', { name: 'Stop' }).hover()
+    await page.getByRole('button', { name: 'Stop' }).hover()
     await expect(page.getByRole('tooltip', { name: 'The job has ended.' })).toBeVisible()
   })
 
-  await test.step('the page passes for everybody', () => expectAccessible(page))
+  await test.step('every tab passes for everybody', async () => {
+    await expectAccessible(page)
+    for (const tab of ['Overview', 'Outputs', 'Events', 'Config']) {
+      await page.getByRole('tab', { name: tab }).click()
+      await expectAccessible(page)
+    }
+  })
 
   await test.step('the language is the person’s choice, and stays', async () => {
     await page.getByRole('button', { name: 'Language' }).click()
     await page.getByRole('menuitemradio', { name: '简体中文' }).click()
-    await expect(page.getByRole('heading', { name: '集群' })).toBeVisible()
+    await expect(page.getByRole('tab', { name: '概览' })).toBeVisible()
     await page.reload()
-    await expect(page.getByRole('heading', { name: '集群' })).toBeVisible()
-    await expect(job.getByText('成功', { exact: true })).toBeVisible()
+    await expect(page.getByText('成功', { exact: true })).toBeVisible()
     await page.getByRole('button', { name: '语言' }).click()
     await page.getByRole('menuitemradio', { name: 'English' }).click()
   })

@@ -21,6 +21,7 @@ def serving() -> Iterator[str]:
         port=0,
         lifespan="on",
         log_level="warning",
+        http="controlplane.http:BoundedHttp",
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )

@@ -436,7 +436,10 @@ class TestLimits:
 
         endpoint.refresh_from_db()
         assert (endpoint.max_queue, endpoint.timeout_seconds) == (5, 30.0)
-        assert Entry.objects.get(action="endpoint.limits").detail == {"max_queue": 5}
+        assert Entry.objects.get(action="endpoint.limits").detail == {
+            "name": "digits",
+            "max_queue": 5,
+        }
 
 
 class TestKeys:

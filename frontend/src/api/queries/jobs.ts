@@ -124,19 +124,6 @@ export const jobEventsQuery = (project: string, id: string) =>
     getNextPageParam: ({ next }) => next ?? undefined,
   })
 
-/** A model with its versions and how each was measured. */
-export const modelQuery = (project: string, ref: string) =>
-  queryOptions({
-    queryKey: ['model', project, ref],
-    queryFn: ({ signal }) =>
-      body(
-        client.GET('/api/v1/projects/{slug}/models/{ref}', {
-          params: { path: { slug: project, ref } },
-          signal,
-        }),
-      ),
-  })
-
 export const stopJob = (project: string, id: string) =>
   body(
     client.POST('/api/v1/projects/{slug}/jobs/{id}/stop', {

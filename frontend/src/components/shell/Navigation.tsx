@@ -17,7 +17,7 @@ import {
 import type { Project } from '@/api/types'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
-import { beside, pb, served } from '@/util/path-builder'
+import { pb, served } from '@/util/path-builder'
 import classes from './Navigation.module.css'
 
 interface Place {
@@ -36,14 +36,14 @@ export const placesIn = (project: string): Place[] => [
   { key: 'jobs.title', icon: ListChecks, to: pb.jobs(project) },
   { key: 'nav.data', icon: Database, to: pb.datasets(project) },
   { key: 'nav.models', icon: Boxes, to: pb.models(project) },
-  { key: 'nav.endpoints', icon: RadioTower, to: beside.endpoints(project) },
+  { key: 'nav.endpoints', icon: RadioTower, to: pb.endpoints(project) },
   { key: 'nav.members', icon: Users, to: pb.members(project) },
   { key: 'nav.audit', icon: ScrollText, to: pb.audit(project) },
 ]
 
 /** Where one can go in the installation. */
 export const PLACES: Place[] = [
-  { key: 'fleet.title', icon: Server, to: beside.fleet(), also: '/nodes/' },
+  { key: 'fleet.title', icon: Server, to: pb.fleet(), also: '/nodes/' },
   { key: 'nav.people', icon: UserCog, to: pb.users() },
 ]
 

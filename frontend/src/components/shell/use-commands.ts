@@ -37,7 +37,7 @@ import {
   translate,
 } from '@/i18n/translate'
 import type { Offered } from '@/util/palette'
-import { beside, pb, served } from '@/util/path-builder'
+import { pb, served } from '@/util/path-builder'
 import { PLACES, placesIn } from './Navigation'
 
 export interface Command extends Offered {
@@ -112,10 +112,10 @@ export function useCommands(
     act(
       'palette.deploy',
       Rocket,
-      go(model ? beside.endpoints(slug, { deploy: model }) : pb.models(slug)),
-      endpointCan.deploy(project),
+      go(model ? pb.endpoints(slug, { deploy: model }) : pb.models(slug)),
+      endpointCan.change(project),
     ),
-    act('palette.add_node', Server, go(beside.addNode()), nodeCan.operate(session)),
+    act('palette.add_node', Server, go(pb.addNode()), nodeCan.operate(session)),
     act('palette.token', KeyRound, go(pb.account())),
     act('shell.new_project', FolderPlus, onCreateProject),
     act('palette.add_person', UserRound, go(pb.users()), userCan.manage(session)),

@@ -113,6 +113,7 @@ export function UploadDialog({
             <input
               ref={pickFolder}
               type="file"
+              multiple
               hidden
               aria-label={t('datasets.choose_folder')}
               {...{ webkitdirectory: '' }}
@@ -165,7 +166,7 @@ export function UploadDialog({
           )}
           <Textarea
             label={t('datasets.description')}
-            description={dataset === null ? undefined : t('datasets.description_help')}
+            description={t('datasets.description_help')}
             value={description}
             onChange={(event) => setDescription(event.currentTarget.value)}
             rows={3}

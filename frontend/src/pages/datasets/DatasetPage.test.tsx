@@ -91,7 +91,8 @@ describe('DatasetPage', () => {
     const [newest, oldest] = within(versions).getAllByRole('link')
     expect(newest?.textContent).toContain('+4')
     expect(newest?.textContent).toContain('+5 −1')
-    expect(oldest?.getAttribute('aria-current')).toBe('true')
+    expect(oldest?.getAttribute('aria-current')).toBeTruthy()
+    expect(newest?.getAttribute('aria-current')).toBeNull()
     expect(screen.getByRole('link', { name: 'Train on it' }).getAttribute('href')).toContain(
       encodeURIComponent('pets@1'),
     )

@@ -22,6 +22,7 @@ import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
 import { PageTabs } from '@/ui/PageTabs'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { DATASET_TABS, pb } from '@/util/path-builder'
 import { profileOf } from '@/util/profile'
 import classes from './DatasetPage.module.css'
@@ -116,7 +117,9 @@ function Loaded({ project, dataset }: Props) {
                 )}
               >
                 {dataset.versions.length > 0 && (
-                  <Link {...to(project.slug, dataset.name)}>{t('datasets.show_newest')}</Link>
+                  <TextLink {...to(project.slug, dataset.name)}>
+                    {t('datasets.show_newest')}
+                  </TextLink>
                 )}
               </EmptyState>
             </Panel>

@@ -47,7 +47,7 @@ function Schema({ profile, csv }: Props) {
     const number = (id: 'min' | 'mean' | 'max', header: string): Column<TableColumn> => ({
       id,
       header,
-      width: 100,
+      width: 115,
       align: 'end',
       value: (row) => row[id] ?? null,
       cell: (row) => (row[id] === undefined ? '–' : format.value(row[id])),
@@ -64,7 +64,7 @@ function Schema({ profile, csv }: Props) {
       {
         id: 'type',
         header: t('datasets.type'),
-        width: 110,
+        width: 140,
         value: ({ type }) => type,
         cell: ({ type }) => (TYPES[type] ? t(TYPES[type]) : type),
       },

@@ -1,6 +1,5 @@
 import { Alert } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { datasetUsesQuery } from '@/api/queries/datasets'
 import type { Project, Use } from '@/api/types'
@@ -11,6 +10,7 @@ import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { KINDS } from '@/util/job-kinds'
 import { pb } from '@/util/path-builder'
 
@@ -65,7 +65,7 @@ function useColumns(project: string): Column<Use>[] {
         id: 'job',
         header: t('datasets.use_job'),
         value: ({ job }) => job.name,
-        cell: ({ job }) => <Link {...pb.job(project, job.id)}>{job.name}</Link>,
+        cell: ({ job }) => <TextLink {...pb.job(project, job.id)}>{job.name}</TextLink>,
       },
       {
         id: 'kind',
@@ -91,18 +91,18 @@ function useColumns(project: string): Column<Use>[] {
           const made = model_version ?? evaluation
           if (!made) return '–'
           return (
-            <Link {...pb.model(project, made.model, { version: made.number })}>
+            <TextLink {...pb.model(project, made.model, { version: made.number })}>
               {model_version
                 ? `${made.model}@${made.number}`
                 : t('datasets.use_evaluation', { model: `${made.model}@${made.number}` })}
-            </Link>
+            </TextLink>
           )
         },
         wide: true,
       },
       {
         id: 'by',
-        header: t('datasets.by'),
+        header: t('fact.submitted_by'),
         width: 110,
         value: ({ job }) => job.submitted_by ?? null,
         cell: ({ job }) => job.submitted_by ?? '–',

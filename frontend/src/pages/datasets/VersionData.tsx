@@ -9,7 +9,7 @@ import { Bars } from '@/ui/Bars'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
 import { type Picture, PictureGrid } from '@/ui/PictureGrid'
-import { pb } from '@/util/path-builder'
+import { EXACT, pb } from '@/util/path-builder'
 import { isPicture, labelOf, type Profile } from '@/util/profile'
 import { TableData } from './TableData'
 import classes from './VersionData.module.css'
@@ -93,6 +93,8 @@ function Balance({ profile }: Props) {
   )
 }
 
+/** So many pictures of each class are shown beside one another. */
+const OF_EACH = 8
 /** So many files are listed in one answer without a thought. */
 const FILES_AT_ONCE = 20_000
 
@@ -119,11 +121,14 @@ function Pictures({ project, dataset, version, profile }: Props) {
     return Object.entries(version.thumbnails)
       .filter(([name]) => chosen === undefined || name === chosen)
       .flatMap(([name, urls]) =>
-        urls.map((url, i) => ({
-          key: `${name}-${i}`,
-          url,
-          name: `${name || t('datasets.picture')} ${i + 1}`,
-        })),
+        // of all classes together: as many as let each be seen
+        urls
+          .slice(0, chosen === undefined && names.length > 1 ? OF_EACH : undefined)
+          .map((url, i) => ({
+            key: `${name}-${i}`,
+            url,
+            name: `${name || t('datasets.picture')} ${i + 1}`,
+          })),
       )
   }, [whole, files, names, chosen, version.thumbnails, t])
   const total = chosen === undefined ? profile.samples : (profile.counts[chosen] ?? 0)
@@ -139,6 +144,7 @@ function Pictures({ project, dataset, version, profile }: Props) {
               key={name ?? ''}
               {...to(name)}
               activeProps={{}}
+              activeOptions={EXACT}
               className={classes.label}
               aria-current={name === chosen ? 'true' : undefined}
               data-current={name === chosen || undefined}
@@ -162,10 +168,15 @@ function Pictures({ project, dataset, version, profile }: Props) {
       )}
       {pictures !== undefined && pictures.length < total && (
         <p className={classes.quiet}>
-          {t(profile.unpack ? 'datasets.first_of_archive' : 'datasets.first_of_each', {
-            shown: format.number(pictures.length),
-            total: format.number(total),
-          })}
+          {t(
+            profile.unpack && chosen !== undefined
+              ? 'datasets.first_of_archive'
+              : 'datasets.first_of_each',
+            {
+              shown: format.number(pictures.length),
+              total: format.number(total),
+            },
+          )}
         </p>
       )}
     </Panel>

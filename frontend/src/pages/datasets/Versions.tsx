@@ -3,7 +3,7 @@ import type { DatasetDetail, DatasetVersion } from '@/api/types'
 import { VersionBadge } from '@/components/VersionBadge'
 import { useI18n } from '@/i18n'
 import { Panel } from '@/ui/Panel'
-import { type DatasetSearch, pb } from '@/util/path-builder'
+import { type DatasetSearch, EXACT, pb } from '@/util/path-builder'
 import { profileOf } from '@/util/profile'
 import classes from './Versions.module.css'
 
@@ -27,6 +27,7 @@ export function Versions({ project, dataset, current, tab }: Props) {
               {...pb.dataset(project, dataset.name, { version: version.number, tab })}
               className={classes.version}
               activeProps={{}}
+              activeOptions={EXACT}
               aria-current={version.number === current ? 'true' : undefined}
               data-current={version.number === current || undefined}
               resetScroll={false}

@@ -7,7 +7,7 @@ import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { CommandLine } from '@/ui/CommandLine'
 import { EmptyState } from '@/ui/EmptyState'
-import { beside, pb } from '@/util/path-builder'
+import { pb } from '@/util/path-builder'
 import { Answer } from './Answer'
 import classes from './home.module.css'
 import { Part } from './Part'
@@ -26,7 +26,7 @@ export function FleetBar({ project }: { project: Project }) {
   const { data: waiting } = useQuery(pending)
   useRefreshOn(`project.${project.id}`, pending.queryKey)
   return (
-    <Part title={t('fleet.title')} aside={<Link {...beside.fleet()}>{t('home.whole_fleet')}</Link>}>
+    <Part title={t('fleet.title')} aside={<Link {...pb.fleet()}>{t('home.whole_fleet')}</Link>}>
       <Answer query={query} height={80}>
         {(fleet) => {
           if (fleet.nodes === 0) {

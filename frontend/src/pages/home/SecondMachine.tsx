@@ -4,7 +4,7 @@ import { nodeCan } from '@/api/can'
 import { useSession } from '@/hooks/use-params'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
-import { beside } from '@/util/path-builder'
+import { pb } from '@/util/path-builder'
 import classes from './home.module.css'
 import { Part } from './Part'
 
@@ -22,7 +22,7 @@ export function SecondMachine() {
           variant="default"
           leftSection={<Server size={14} aria-hidden />}
           disabledReason={reason && t(reason)}
-          onClick={() => void navigate(beside.addNode())}
+          onClick={() => void navigate(pb.addNode())}
         >
           {t('palette.add_node')}
         </ActionButton>

@@ -16,7 +16,7 @@ import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
 import { elapsed } from '@/util/elapsed'
 import { KINDS } from '@/util/job-kinds'
-import { beside, pb } from '@/util/path-builder'
+import { pb } from '@/util/path-builder'
 import { RUN_STATES } from '@/util/run-states'
 import classes from './JobPage.module.css'
 
@@ -123,7 +123,7 @@ function Facts({ job, run, runs }: Omit<Props, 'project'>) {
     const { id, name } = run.node
     facts.push([
       t('fact.node'),
-      <Link key="node" {...beside.node(id)}>
+      <Link key="node" {...pb.node(id)}>
         {name}
       </Link>,
     ])
@@ -213,12 +213,12 @@ function WhatNow({ project, job }: { project: Project; job: Job }) {
       />
       <Next
         icon={<Rocket size={14} aria-hidden />}
-        to={beside.endpoints(slug, { deploy: ref })}
+        to={pb.endpoints(slug, { deploy: ref })}
         text={t('job.deploy')}
       />
       <Next
         icon={<PencilLine size={14} aria-hidden />}
-        to={beside.endpoints(slug, { deploy: ref, open: 'try' })}
+        to={pb.endpoints(slug, { deploy: ref, open: 'try' })}
         text={t('job.try')}
       />
     </nav>

@@ -75,7 +75,6 @@ describe('JobPage', () => {
     // nothing has a size in jsdom, and a list without one shows no line
     vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(400)
     vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(800)
-    HTMLElement.prototype.scrollTo ??= () => {}
   })
   afterEach(() => live.close())
 
@@ -115,6 +114,27 @@ describe('JobPage', () => {
 
     expect(router.state.location.search).toMatchObject({ axis: 'time' })
     await expect.poll(() => told('CPU')).toMatch(/^40 % at \d\d:\d\d:03$/)
+  })
+
+  it('joins what the machine says now to what is stored of it', async () => {
+    serve({ ...quiet, 'GET /api/v1/nodes/n1/series': series(10, 20, null) })
+    open(`${ADDRESS}?axis=time`)
+    // what is not stored yet is no gap
+    await expect.poll(() => told('CPU')).toMatch(/^20 % at \d\d:\d\d:01$/)
+
+    for (const [after, cpu] of [
+      [1, 99],
+      [3, 77],
+    ] as const) {
+      const at = NOON + after
+      await tell('node.n1', { event: 'sample', at, host: { cpu_percent: cpu }, devices: {} })
+    }
+
+    await expect.poll(() => told('CPU')).toMatch(/^77 % at \d\d:\d\d:03$/)
+    const chart = screen.getByRole('slider', { name: 'CPU' })
+    chart.focus()
+    await userEvent.keyboard('{Home}{ArrowRight}')
+    expect(await told('CPU')).toMatch(/^20 % at/) // a second that is stored is not there twice
   })
 
   it('leads from a second of the charts to the log', async () => {
@@ -277,6 +297,7 @@ describe('JobPage', () => {
       samples: 10,
       metrics: { accuracy: 0.9 },
       dataset_version: 'dv1',
+      run_id: 'r1',
       detail: {
         labels: ['0', '1'],
         confusion: [

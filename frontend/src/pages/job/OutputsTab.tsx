@@ -4,7 +4,8 @@ import { Link } from '@tanstack/react-router'
 import { Check, Copy, Download } from 'lucide-react'
 import { useMemo } from 'react'
 import { hasEnded } from '@/api/can'
-import { modelQuery, outputsQuery } from '@/api/queries/jobs'
+import { outputsQuery } from '@/api/queries/jobs'
+import { modelQuery } from '@/api/queries/models'
 import type { Evaluation, Job, Output, Project, Run } from '@/api/types'
 import { ConfusionMatrix } from '@/components/ConfusionMatrix'
 import { useRefreshOn } from '@/hooks/use-live'
@@ -34,7 +35,7 @@ export function OutputsTab({ project, job, run }: Props) {
   const model = modelOf(job)
   return (
     <div className={classes.stack}>
-      {model && <Measured project={project} job={job} model={model} />}
+      {model && <Measured project={project} run={run} model={model} />}
       <Panel label={t('job.files')}>
         {error ? (
           <Alert color="red" role="alert">
@@ -131,11 +132,11 @@ function modelOf(job: Job): Ref | null {
     : null
 }
 
-function Measured({ project, job, model }: Omit<Props, 'run'> & { model: Ref }) {
+function Measured({ project, run, model }: Omit<Props, 'job'> & { model: Ref }) {
   const { t, format } = useI18n()
   const { data } = useQuery(modelQuery(project.slug, model.model))
   const version = data?.versions.find(({ number }) => number === model.number)
-  const evaluations = (version?.evaluations ?? []).filter((one) => isOf(job, one))
+  const evaluations = (version?.evaluations ?? []).filter(({ run_id }) => run_id === run.id)
   return (
     <section aria-labelledby="model" className={classes.stack}>
       <div className={classes.line}>
@@ -153,16 +154,6 @@ function Measured({ project, job, model }: Omit<Props, 'run'> & { model: Ref }) 
       ))}
     </section>
   )
-}
-
-/** Of a model version's evaluations those that this job made. */
-function isOf(job: Job, { created_at, dataset_version }: Evaluation): boolean {
-  if (!job.inputs.some(({ version }) => version === dataset_version)) return false
-  // others may measure the same version on the same data later
-  const after = job.started_at !== null && created_at >= job.started_at
-  const slack = 60_000
-  const before = job.ended_at === null || Date.parse(created_at) <= Date.parse(job.ended_at) + slack
-  return after && before
 }
 
 function EvaluationPanel({ evaluation }: { evaluation: Evaluation }) {

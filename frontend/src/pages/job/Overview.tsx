@@ -244,7 +244,7 @@ function Smoothing({ value, onChange }: { value: number; onChange: (value: numbe
         value={dragged}
         onChange={drag}
         onChangeEnd={onChange}
-        thumbProps={{ 'aria-label': t('job.smoothing') }}
+        thumbLabel={t('job.smoothing')}
       />
       <span className="numbers">{format.number(dragged, 2)}</span>
     </span>

@@ -97,7 +97,8 @@ describe('JobsPage', () => {
       LiveEnd.current?.tell('project.p1', { event: 'job.moved' })
     })
 
-    expect(await screen.findByText('25 %')).toBeTruthy()
+    // in its column, and under the name where the screen is narrow
+    expect((await screen.findAllByText(/25 %/)).length).toBe(2)
     expect(screen.getByText('1 m 30 s')).toBeTruthy()
   })
 
@@ -123,6 +124,16 @@ describe('JobsPage', () => {
     expect(within(dialog).getByText(/has ended \(succeeded\)/)).toBeTruthy()
     const sent = requests.find(({ method }) => method === 'POST')
     expect(await sent?.json()).toEqual({ ids: ['j1', 'j2'] })
+  })
+
+  it('clones a job from its row', async () => {
+    serve({ ...quiet, 'GET /api/v1/recipes': page(), 'GET /api/v1/nodes': page() })
+    const { router } = open('/projects/default/jobs')
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'What to do with train-digits' }),
+    )
+    await userEvent.click(await screen.findByRole('menuitem', { name: 'Clone' }))
+    await expect.poll(() => router.state.location.search).toEqual({ clone: 'j1' })
   })
 
   it('teaches what a job is where there is none', async () => {

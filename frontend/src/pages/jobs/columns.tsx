@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core'
 import { useMemo } from 'react'
 import { hasEnded } from '@/api/can'
 import type { Job, Project } from '@/api/types'
@@ -26,7 +25,10 @@ export function useColumns(project: Project): Column<Job>[] {
           <>
             {job.name}
             <span className={classes.narrow}>
-              {t(KINDS[job.kind])} · {format.when(job.created_at)}
+              {t(KINDS[job.kind])} ·{' '}
+              {job.progress !== null && !hasEnded(job)
+                ? format.percent(job.progress * 100)
+                : format.when(job.created_at)}
             </span>
           </>
         ),
@@ -34,7 +36,7 @@ export function useColumns(project: Project): Column<Job>[] {
       {
         id: 'state',
         header: t('jobs.state'),
-        width: 190,
+        width: 180,
         value: ({ state }) => state,
         cell: (job) => <State job={job} />,
       },
@@ -117,12 +119,11 @@ function State({ job }: { job: Job }) {
   const why = job.waiting ?? job.reason
   const told = why && say(why)
   return (
-    <Tooltip label={told} disabled={!told} multiline maw={360} openDelay={200}>
-      <span className={classes.state} data-above>
-        <StateBadge job={job} />
-        {told && <span className={classes.why}>{told}</span>}
-      </span>
-    </Tooltip>
+    // a hint of the browser's own: a list makes and drops many of these in every frame
+    <span className={classes.state} title={told ?? undefined} data-above={told ? true : undefined}>
+      <StateBadge job={job} />
+      {told && <span className={classes.why}>{told}</span>}
+    </span>
   )
 }
 

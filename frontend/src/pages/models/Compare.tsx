@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { X } from 'lucide-react'
 import { jobQuery } from '@/api/queries/jobs'
 import { modelVersionQuery } from '@/api/queries/models'
@@ -9,6 +8,7 @@ import { Delta } from '@/components/Delta'
 import { useI18n } from '@/i18n'
 import { Note } from '@/ui/Note'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { detailsOf, inCommon, metricNames } from '@/util/comparison'
 import { pb } from '@/util/path-builder'
 import { signatureOf } from '@/util/signature'
@@ -31,9 +31,9 @@ export function Compare({ project, model, version, other }: Props) {
     <Panel label={t('models.comparison')} className={classes.panel}>
       <header className={classes.head}>
         <h2>{t('models.comparison_of', { number: version.number, other: other.number })}</h2>
-        <Link {...pb.model(project, model, { version: version.number })} resetScroll={false}>
+        <TextLink {...pb.model(project, model, { version: version.number })} resetScroll={false}>
           <X size={14} aria-hidden /> {t('models.end_comparison')}
-        </Link>
+        </TextLink>
       </header>
       {common ? (
         <Measured version={version} other={other} now={common[0]} then={common[1]} />

@@ -11,8 +11,9 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Facts } from '@/ui/Facts'
 import { Panel } from '@/ui/Panel'
 import { PictureGrid } from '@/ui/PictureGrid'
+import { TextLink } from '@/ui/TextLink'
 import { detailsOf, newestFirst } from '@/util/comparison'
-import { pb } from '@/util/path-builder'
+import { EXACT, pb } from '@/util/path-builder'
 import classes from './Evaluations.module.css'
 import { PerClass } from './PerClass'
 
@@ -54,6 +55,7 @@ export function Evaluations({ project, model, version }: Props) {
               evaluation: i === 0 ? undefined : i + 1,
             })}
             activeProps={{}}
+            activeOptions={EXACT}
             className={classes.choice}
             aria-current={one === chosen ? 'true' : undefined}
             data-current={one === chosen || undefined}
@@ -79,9 +81,9 @@ export function Evaluations({ project, model, version }: Props) {
           detail?.made_by
             ? [
                 t('models.measured_by'),
-                <Link key="job" {...pb.job(project, detail.made_by.id)}>
+                <TextLink key="job" {...pb.job(project, detail.made_by.id)}>
                   {detail.made_by.name}
-                </Link>,
+                </TextLink>,
               ]
             : null,
         ]}

@@ -1,6 +1,5 @@
 import { CloseButton } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { jobQuery } from '@/api/queries/jobs'
 import type { Project } from '@/api/types'
@@ -8,6 +7,7 @@ import { StateBadge } from '@/components/StateBadge'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useI18n } from '@/i18n'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { pb } from '@/util/path-builder'
 import classes from './Following.module.css'
 
@@ -33,7 +33,7 @@ export function Following({ project, job: id, onClose }: Props) {
   const why = job.reason ?? (job.state === 'queued' ? job.waiting : null)
   return (
     <Panel label={job.name} className={classes.panel}>
-      <Link {...pb.job(project.slug, job.id)}>{job.name}</Link>
+      <TextLink {...pb.job(project.slug, job.id)}>{job.name}</TextLink>
       <StateBadge job={job} />
       {why && <span className={classes.why}>{say(why)}</span>}
       <CloseButton className={classes.close} size="sm" aria-label={t('close')} onClick={onClose} />

@@ -9,8 +9,9 @@ import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { layered, type Placed } from '@/util/lineage'
-import { beside, pb } from '@/util/path-builder'
+import { EXACT, pb } from '@/util/path-builder'
 import classes from './LineageGraph.module.css'
 
 interface Props {
@@ -32,6 +33,17 @@ const ROLES: Record<Lineage['edges'][number]['role'], MessageKey> = {
   output: 'models.role_output',
   evaluation: 'models.role_evaluation',
   serving: 'models.role_serving',
+}
+
+const STATES: Record<string, MessageKey> = {
+  importing: 'datasets.state_importing',
+  ready: 'datasets.state_ready',
+  queued: 'job.queued',
+  running: 'job.running',
+  paused: 'job.paused',
+  succeeded: 'job.succeeded',
+  failed: 'job.failed',
+  cancelled: 'job.cancelled',
 }
 
 const WIDTH = 220
@@ -140,11 +152,14 @@ function Node({ project, placed, current }: NodeProps) {
   const { t, format } = useI18n()
   const { node } = placed
   const [, kind, Icon] = KINDS[node.kind]
+  const known = STATES[node.state ?? '']
+  const state = known ? t(known) : node.state
   return (
     <Link
       {...placeOf(project, node)}
       className={classes.node}
       activeProps={{}}
+      activeOptions={EXACT}
       style={{ insetInlineStart: left(placed), top: top(placed), width: WIDTH, height: HEIGHT }}
       data-kind={node.kind}
       data-current={current || undefined}
@@ -154,7 +169,7 @@ function Node({ project, placed, current }: NodeProps) {
       <Icon size={16} aria-hidden />
       <span className={classes.name}>{nameOf(node)}</span>
       <span className={`${classes.when} numbers`}>
-        {node.state && <span>{node.state}</span>}
+        {state && <span>{state}</span>}
         {format.when(node.created_at)}
       </span>
     </Link>
@@ -174,8 +189,9 @@ function AsList({ project, lineage }: { project: string; lineage: Lineage }) {
           if (!a || !b) return null
           return (
             <li key={`${from}-${to}-${role}`}>
-              <Link {...placeOf(project, a)}>{nameOf(a)}</Link> <span>{t(ROLES[role])}</span>{' '}
-              <Link {...placeOf(project, b)}>{nameOf(b)}</Link>
+              <TextLink {...placeOf(project, a)}>{nameOf(a)}</TextLink>{' '}
+              <span>{t(ROLES[role])}</span>{' '}
+              <TextLink {...placeOf(project, b)}>{nameOf(b)}</TextLink>
             </li>
           )
         })}
@@ -196,6 +212,6 @@ function placeOf(project: string, node: LineageNode): LinkProps {
     case 'model_version':
       return pb.model(project, node.name, { version })
     case 'endpoint':
-      return beside.endpoint(project, node.name) as LinkProps
+      return pb.endpoint(project, node.name)
   }
 }

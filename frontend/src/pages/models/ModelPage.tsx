@@ -1,6 +1,6 @@
 import { Alert, Button, Menu, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link, notFound, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, notFound, useNavigate } from '@tanstack/react-router'
 import { ChevronDown, Download, FlaskConical, Rocket } from 'lucide-react'
 import { useState } from 'react'
 import { jobCan } from '@/api/can'
@@ -19,7 +19,8 @@ import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { PageTabs } from '@/ui/PageTabs'
 import { Panel } from '@/ui/Panel'
-import { beside, MODEL_TABS, pb } from '@/util/path-builder'
+import { TextLink } from '@/ui/TextLink'
+import { MODEL_TABS, pb } from '@/util/path-builder'
 import { Compare } from './Compare'
 import { EvaluateDialog } from './EvaluateDialog'
 import { Evaluations } from './Evaluations'
@@ -109,7 +110,7 @@ function Loaded({ project, model }: Props) {
               leftSection={<Rocket size={15} aria-hidden />}
               disabledReason={refused && t(refused)}
               onClick={() =>
-                void navigate(beside.endpoints(project.slug, { deploy: reference }) as never)
+                void navigate(pb.endpoints(project.slug, { deploy: reference }) as never)
               }
             >
               {t('models.deploy')}
@@ -136,7 +137,7 @@ function Loaded({ project, model }: Props) {
             title={t(model.versions.length > 0 ? 'models.no_such_version' : 'models.no_version')}
           >
             {model.versions.length > 0 && (
-              <Link {...pb.model(project.slug, model.name)}>{t('models.show_newest')}</Link>
+              <TextLink {...pb.model(project.slug, model.name)}>{t('models.show_newest')}</TextLink>
             )}
           </EmptyState>
         </Panel>
@@ -274,7 +275,7 @@ function Events({ project, model, version }: VersionProps) {
               {format.dateTime(at)}
             </time>
             <span>
-              {what} {by && <Link {...pb.job(project, by.id)}>{by.name}</Link>}
+              {what} {by && <TextLink {...pb.job(project, by.id)}>{by.name}</TextLink>}
             </span>
           </li>
         ))}

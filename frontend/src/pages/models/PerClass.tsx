@@ -47,7 +47,7 @@ export function PerClass({ evaluation, other }: Props) {
         (metric): Column<Row> => ({
           id: `metric-${metric}`,
           header: metric,
-          width: other ? 180 : 110,
+          width: other ? 210 : 120,
           align: 'end',
           value: ({ values }) => values[metric] ?? null,
           cell: ({ values, before }) => {
@@ -65,7 +65,7 @@ export function PerClass({ evaluation, other }: Props) {
       {
         id: 'samples',
         header: t('models.samples'),
-        width: 90,
+        width: 110,
         align: 'end',
         value: ({ samples }) => samples,
         cell: ({ samples }) => (samples === null ? '–' : format.number(samples)),

@@ -1,7 +1,7 @@
-import { Link } from '@tanstack/react-router'
 import type { ModelVersion, ModelVersionPage } from '@/api/types'
 import { useI18n } from '@/i18n'
 import { Facts } from '@/ui/Facts'
+import { TextLink } from '@/ui/TextLink'
 import { pb } from '@/util/path-builder'
 import { signatureOf, TASKS, type Tensor } from '@/util/signature'
 
@@ -39,9 +39,9 @@ export function SignatureFacts({ project, version, madeBy }: Props) {
         [t('models.created'), format.when(version.created_at)],
         madeBy && [
           t('models.made_by'),
-          <Link key="job" {...pb.job(project, madeBy.id)}>
+          <TextLink key="job" {...pb.job(project, madeBy.id)}>
             {madeBy.name}
-          </Link>,
+          </TextLink>,
         ],
       ]}
     />

@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import type { ModelDetail, ModelVersion } from '@/api/types'
 import { Delta } from '@/components/Delta'
@@ -6,6 +5,7 @@ import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { TextLink } from '@/ui/TextLink'
 import { metricNames, newestFirst, sameData } from '@/util/comparison'
 import { pb } from '@/util/path-builder'
 import { signatureOf } from '@/util/signature'
@@ -49,7 +49,7 @@ export function Versions({ project, model, current, compared }: Props) {
         (metric): Column<ModelVersion> => ({
           id: `metric-${metric}`,
           header: metric,
-          width: 170,
+          width: 176,
           value: (row) => measured(row)?.metrics[metric] ?? null,
           cell: (row) => {
             const value = measured(row)?.metrics[metric]
@@ -76,7 +76,7 @@ export function Versions({ project, model, current, compared }: Props) {
       {
         id: 'parameters',
         header: t('models.parameters'),
-        width: 110,
+        width: 120,
         align: 'end',
         value: (row) => signatureOf(row).parameters,
         cell: (row) => {
@@ -88,7 +88,7 @@ export function Versions({ project, model, current, compared }: Props) {
       {
         id: 'size',
         header: t('models.size'),
-        width: 90,
+        width: 100,
         align: 'end',
         value: ({ size }) => size,
         cell: ({ size }) => format.bytes(size),
@@ -105,13 +105,13 @@ export function Versions({ project, model, current, compared }: Props) {
       {
         id: 'compare',
         header: t('models.compare'),
-        width: 110,
+        width: 136,
         cell: (row) => {
           if (row.id === current.id)
             return <span className={classes.quiet}>{t('models.shown')}</span>
           const on = row.id === compared?.id
           return (
-            <Link
+            <TextLink
               {...pb.model(project, name, {
                 version: current.number,
                 compare: on ? undefined : row.number,
@@ -122,7 +122,7 @@ export function Versions({ project, model, current, compared }: Props) {
               resetScroll={false}
             >
               {t(on ? 'models.end_comparison' : 'models.compare')}
-            </Link>
+            </TextLink>
           )
         },
       },

@@ -44,6 +44,12 @@ class Caller:
 
 
 @pytest.fixture
+def impatient(settings: Any) -> None:
+    """Ask for it before ``predict``: a gateway that waits for no body."""
+    settings.GATEWAY_BODY_SECONDS = 0.05
+
+
+@pytest.fixture
 def predict(transactional_db: None) -> Iterator[Caller]:
     """A running gateway. Ask for it after the rows are made, or wait for it to hear of them."""
     with serving(gateway.application) as base:

@@ -14,7 +14,12 @@ import uvloop
 def serving(application: Any) -> Iterator[str]:
     """The base URL of a server that answers as long as the block lasts."""
     config = uvicorn.Config(
-        application, host="127.0.0.1", port=0, lifespan="on", log_level="warning", http="httptools"
+        application,
+        host="127.0.0.1",
+        port=0,
+        lifespan="on",
+        log_level="warning",
+        http="controlplane.http:BoundedHttp",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: uvloop.run(server.serve()))

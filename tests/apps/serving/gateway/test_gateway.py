@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from agents.protocol.calls import Answer
 from apps.common.events import publish
 from apps.projects.models import Role
+from apps.serving import routes
 from apps.serving.events import EndpointMoved
 from apps.serving.models import Key, ReplicaState
 from apps.serving.models import Replica as ReplicaRow
@@ -164,8 +166,7 @@ class TestBody:
 
         assert code(answer) == (415, "content_type_refused")
 
-    def test_that_comes_slowly_is_refused(self, replica, predict, settings):
-        settings.GATEWAY_BODY_SECONDS = 0.05
+    def test_that_comes_slowly_is_refused(self, impatient, replica, predict):
         endpoint = make.endpoint(replica)
         _, key = make.key(endpoint)
         host, port = predict.base.removeprefix("http://").split(":")
@@ -223,7 +224,7 @@ class TestProof:
         Key.objects.filter(pk=id).update(revoked_at=timezone.now())
         moved(endpoint)
 
-        until(lambda: predict(endpoint, key).status_code == 401, seconds=1)
+        until(lambda: predict(endpoint, key).status_code == 401, seconds=5)
         assert code(predict(endpoint, key)) == (401, "key_revoked")
 
     def test_by_a_key_of_another_endpoint_finds_nothing(self, replica, predict):
@@ -241,7 +242,7 @@ class TestProof:
         endpoint.save()
         moved(endpoint)
 
-        until(lambda: predict(endpoint, key).status_code == 404, seconds=1)
+        until(lambda: predict(endpoint, key).status_code == 404, seconds=5)
 
     def test_by_a_members_token_or_a_runs(self, replica, predict):
         endpoint = make.endpoint(replica)
@@ -447,3 +448,32 @@ class TestLimits:
         assert code(answer) == (405, "method_not_allowed")
         assert answer.headers["allow"] == "POST"
         assert code(predict.client.post("/v1/endpoints/x/y")) == (404, "not_found")
+
+
+class TestTable:
+    def test_serves_on_while_the_database_is_away(self, replica, predict, monkeypatch):
+        endpoint = make.endpoint(replica)
+        _, key = make.key(endpoint)
+        assert predict(endpoint, key).status_code == 200
+
+        def away(checkers):
+            raise OperationalError("away")
+
+        monkeypatch.setattr(routes, "read_table", away)
+        until(lambda: predict.client.get("/readyz").json()["routes_age_seconds"] > 2.1)
+
+        assert predict(endpoint, key).status_code == 200
+        assert predict.client.get("/readyz").status_code == 200
+
+    def test_survives_a_signature_that_makes_no_sense(self, replica, replicas, predict):
+        twice = make.SIGNATURE["inputs"] * 2
+        broken = make.endpoint(replicas(), signature={**make.SIGNATURE, "inputs": twice})
+        endpoint = make.endpoint(replica)
+        _, key = make.key(endpoint)
+        _, other = make.key(broken)
+
+        assert predict(endpoint, key).status_code == 200
+        answer = predict(broken, other)
+
+        assert code(answer) == (503, "no_replica_ready")
+        assert answer.json()["params"]["why"]["code"] == "signature_unusable"

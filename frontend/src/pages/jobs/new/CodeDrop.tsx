@@ -2,7 +2,7 @@ import { Button, Progress, Select, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { FileCode2, FolderOpen } from 'lucide-react'
 import { type DragEvent, useRef, useState } from 'react'
-import { uploadFile } from '@/api/queries/uploads'
+import { uploadFile } from '@/api/upload'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { Note } from '@/ui/Note'
@@ -26,7 +26,7 @@ export function CodeDrop() {
       const found = await codeOf(dropped)
       if (!found) return null
       send(0)
-      return { ...found, upload: await uploadFile(project.slug, found.file, send) }
+      return { ...found, upload: await uploadFile(project.slug, found.file, { onProgress: send }) }
     },
     onSuccess: (done) => {
       if (!done) return

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { job } from '../../../../test/make'
-import { at, draftOf, fromYaml, lineOf, put, toCommand, toCurl, toYaml } from './draft'
+import { at, draftOf, fromYaml, lineOf, missing, put, toCommand, toCurl, toYaml } from './draft'
 
 const draft = {
   resources: { cpu_millis: 2000 },
@@ -62,6 +62,17 @@ describe('put', () => {
     expect(with2).toEqual({ kind: 'train', resources: { cpu_millis: 2000 } })
     expect(at(with2, 'resources.cpu_millis')).toBe(2000)
     expect(put(with2, 'resources.cpu_millis', undefined)).toEqual({ kind: 'train' })
+  })
+})
+
+describe('missing', () => {
+  it.each([
+    [{ kind: 'train', recipe: 'r' }, ['dataset']],
+    [{ kind: 'script', code: 'c', entrypoint: 'e.py', inputs: [{ dataset: '' }] }, ['dataset']],
+    [{ kind: 'evaluate', model: 'm', dataset: 'd' }, []],
+    [{ kind: 'of tomorrow' }, []],
+  ])('of %j is %j', (given, lacking) => {
+    expect(missing(given)).toEqual(lacking)
   })
 })
 

@@ -117,8 +117,12 @@ const NEEDED: Record<string, Needed[]> = {
 export type Needed = 'recipe' | 'dataset' | 'code' | 'entrypoint' | 'model'
 
 /** What of that nobody has chosen yet. */
-export const missing = (draft: Draft): Needed[] =>
-  (NEEDED[textAt(draft, 'kind')] ?? []).filter((field) => isEmpty(draft[field]))
+export function missing(draft: Draft): Needed[] {
+  const lacking = (NEEDED[textAt(draft, 'kind')] ?? []).filter((field) => isEmpty(draft[field]))
+  const inputs = Array.isArray(draft.inputs) ? draft.inputs : []
+  const unchosen = inputs.some((input) => isObject(input) && isEmpty(input.dataset))
+  return unchosen ? [...lacking, 'dataset'] : lacking
+}
 
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
