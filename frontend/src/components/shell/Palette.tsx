@@ -233,7 +233,7 @@ const TYPES: Record<string, [MessageKey, LucideIcon]> = {
   job: ['jobs.title', ListChecks],
   dataset: ['nav.data', Database],
   model: ['nav.models', Boxes],
-  endpoint: ['nav.endpoints', RadioTower],
+  endpoint: ['endpoints.title', RadioTower],
   node: ['palette.nodes', Server],
 }
 

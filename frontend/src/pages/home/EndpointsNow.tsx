@@ -18,7 +18,7 @@ export function EndpointsNow({ project }: { project: Project }) {
   if (endpoints.length === 0) return null
   return (
     <Part
-      title={t('nav.endpoints')}
+      title={t('endpoints.title')}
       aside={<Link {...pb.endpoints(project.slug)}>{t('home.all_endpoints')}</Link>}
     >
       <ul className={classes.list}>
