@@ -46,7 +46,7 @@ function Entries({ project }: { project: Project }) {
     {
       id: 'at',
       header: t('admin.at'),
-      width: 180,
+      width: 220,
       cell: ({ created_at }) => format.dateTime(created_at),
       value: ({ created_at }) => created_at,
     },
