@@ -59,6 +59,39 @@ class TestDemo:
         assert answer.json()["model"] == demo["model_version"]
         assert answer.json()["predictions"][0]["label"] == "7"
 
+    def test_is_as_good_as_promised_when_measured_from_outside(self, demo: dict[str, Any]) -> None:
+        script = ROOT / "examples/digits/call.py"
+        outside = subprocess.run(
+            [sys.executable, "-I", script, demo["endpoint"], demo["key"], DIGITS, "500"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        measured = json.loads(outside.stdout)
+
+        assert measured["calls"] == 500
+        assert measured["accuracy"] >= 0.97
+
+    def test_leaves_room_for_another_training(
+        self, installation: Installation, demo: dict[str, Any]
+    ) -> None:
+        submitted = installation.post(
+            "/projects/default/jobs",
+            {
+                "kind": "train",
+                "recipe": "image_classification",
+                "dataset": "digits",
+                "parameters": {"epochs": 1},
+                "model": "second",
+            },
+        )
+        assert submitted.status_code == 201, submitted.text
+
+        installation.wait_until(submitted.json()["id"], "succeeded")
+
+        endpoint = installation.get("/projects/default/endpoints/digits")
+        assert (endpoint["state"], endpoint["replicas_ready"]) == ("ready", 1)
+
 
 class TestServing:
     def test_no_call_fails_while_a_replica_is_killed_and_a_deployment_rolled_out(
