@@ -62,16 +62,23 @@ export function DrawPad({ onInk, onCleared }: Props) {
   }
   return (
     <div className={classes.draw}>
-      <canvas
-        ref={canvas}
-        width={SIDE}
-        height={SIDE}
-        className={classes.pad}
-        role="img"
-        aria-label={t('endpoints.pad')}
-        onPointerDown={onPointerDown}
-        onPointerMove={onPointerMove}
-      />
+      <div className={classes.padBox}>
+        <canvas
+          ref={canvas}
+          width={SIDE}
+          height={SIDE}
+          className={classes.pad}
+          role="img"
+          aria-label={t('endpoints.pad')}
+          onPointerDown={onPointerDown}
+          onPointerMove={onPointerMove}
+        />
+        {count === 0 && (
+          <span className={classes.padHint} aria-hidden>
+            {t('endpoints.pad_hint')}
+          </span>
+        )}
+      </div>
       <div className={classes.tools}>
         <Button
           size="xs"
