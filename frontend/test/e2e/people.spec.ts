@@ -52,7 +52,7 @@ test('a viewer sees what there is, and why it is not theirs to change', async ({
   })
 
   await test.step('no data', async () => {
-    await goTo(page, 'Data')
+    await goTo(page, 'Data', 'Datasets')
     await expectOff(
       page,
       page.getByRole('button', { name: 'Upload dataset' }).first(),
