@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test'
-import { signInLink } from './installation'
+import { newPerson, newProject } from './installation'
 import { expectAccessible, goTo, unseenErrors } from './page'
 
 const ENDPOINT = 'digits'
@@ -37,7 +37,7 @@ test.describe
       const errors = unseenErrors(page)
 
       await test.step('the link leads home, where the first thing to do is offered', async () => {
-        await page.goto(await signInLink(request))
+        await page.goto(await newPerson(request, 'member', project))
         await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible()
         await expect(page.getByRole('button', { name: 'Train your first model' })).toBeVisible()
         await expectAccessible(page)
@@ -108,7 +108,7 @@ test.describe
     })
 
     test('a key lets a program ask it, until it is revoked', async ({ page, request }) => {
-      await page.goto(await signInLink(request))
+      await page.goto(await newPerson(request, 'member', project))
       await goTo(page, 'Endpoints')
       await expectAccessible(page)
       await page.getByRole('link', { name: ENDPOINT, exact: true }).click()
