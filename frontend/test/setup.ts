@@ -1,8 +1,8 @@
 import { cleanup, configure } from '@testing-library/react'
 import { afterEach, vi } from 'vitest'
-import { load } from '@/i18n/translate'
+import { load, loadSentences } from '@/i18n/translate'
 
-await Promise.all([load('en'), load('zh-CN')])
+await Promise.all((['en', 'zh-CN'] as const).flatMap((one) => [load(one), loadSentences(one)]))
 
 vi.mock('uplot', () => import('./uplot'))
 

@@ -80,6 +80,12 @@ def main() -> int:
 def fill(installation: Installation) -> dict[str, str]:
     """A morning's work; the address of every page by name."""
     demo = json.loads(installation.cli("demo", "--json").stdout)
+    evaluated = _post(
+        installation,
+        "/projects/default/jobs",
+        {"kind": "evaluate", "model": demo["model_version"], "dataset": "digits"},
+    )
+    installation.wait_until(evaluated["id"], "succeeded")
     failed = installation.submit_script(CRASHES, name="read the configuration")
     installation.wait_until(failed, "failed")
     running = installation.submit_script(TALKS, name="long training")
@@ -87,12 +93,6 @@ def fill(installation: Installation) -> dict[str, str]:
     waiting = installation.submit_script(
         "pass", name="wide training", resources={"device_count": 4, "cpu_millis": 1500}
     )
-    evaluated = _post(
-        installation,
-        "/projects/default/jobs",
-        {"kind": "evaluate", "model": demo["model_version"], "dataset": "digits"},
-    )
-    installation.wait_until(evaluated["id"], "succeeded")
     project = "/projects/default"
     trained = next(
         job for job in installation.get(f"{project}/jobs")["results"] if job["kind"] == "train"

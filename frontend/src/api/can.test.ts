@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { jobCan } from './can'
+import { endpointCan, jobCan } from './can'
 import type { Job, Project } from './types'
 
 const project = (role: Project['role']): Project => ({
@@ -37,5 +37,23 @@ describe('jobCan.submit and clone', () => {
     expect(jobCan.submit(project('viewer'))).toBe('can.needs_member')
     expect(jobCan.clone({ kind: 'script' }, project('viewer'))).toBe('can.needs_member')
     expect(jobCan.clone({ kind: 'import' }, project('owner'))).toBe('can.job_of_upload')
+  })
+})
+
+describe('endpointCan', () => {
+  it('lets a member change it and make keys, and a maintainer end it', () => {
+    expect(endpointCan.change(project('member'))).toBeUndefined()
+    expect(endpointCan.makeKey(project('member'))).toBeUndefined()
+    expect(endpointCan.remove(project('maintainer'))).toBeUndefined()
+    expect(endpointCan.revokeKey({ revoked_at: null }, project('member'))).toBeUndefined()
+  })
+
+  it('tells why not', () => {
+    expect(endpointCan.change(project('viewer'))).toBe('can.needs_member')
+    expect(endpointCan.remove(project('member'))).toBe('can.needs_maintainer')
+    expect(endpointCan.revokeKey({ revoked_at: null }, project('viewer'))).toBe('can.needs_member')
+    expect(endpointCan.revokeKey({ revoked_at: '2030-01-01' }, project('owner'))).toBe(
+      'endpoints.key_revoked_already',
+    )
   })
 })

@@ -65,6 +65,13 @@ export const FleetLegend = memo(function FleetLegend({ by, ends, scheme, simulat
             {t('fleet.no_reading')}
           </span>
           <span className={classes.entry}>
+            <span
+              className={classes.swatch}
+              style={{ background: stateColor(scheme, 'unreachable') }}
+            />
+            {t(STATE_TEXT.unreachable)}
+          </span>
+          <span className={classes.entry}>
             <span className={classes.swatch} data-bad />
             {t('fleet.state_unhealthy')}
           </span>

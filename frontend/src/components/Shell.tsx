@@ -134,7 +134,6 @@ function SearchButton({ onClick }: { onClick: () => void }) {
         type="button"
         className={classes.search}
         onClick={onClick}
-        aria-label={t('palette.open')}
         aria-haspopup="dialog"
         aria-keyshortcuts="Control+K Meta+K"
       >

@@ -39,13 +39,14 @@ export function useReadings(
   const every = seconds <= 900 ? 1000 : SLOWLY_MS
   const newest = samples.all.at(-1)?.second ?? null
   const told = newest === null ? null : Math.floor((newest * 1000) / every)
-  const { data, error } = between ? past : recent
+  const { data, error, dataUpdatedAt } = between ? past : recent
   // biome-ignore lint/correctness/useExhaustiveDependencies: the samples grow in place; `told` says when
   const axis = useMemo(
     () => data && joined(data, between ? [] : samples.all),
     [data, between === null, samples, told],
   )
-  const until = axis?.times.at(-1) ?? Math.floor(Date.now() / 1000)
+  // of a node that is silent the end of the range is now, too: the silence is a gap
+  const until = Math.max(axis?.times.at(-1) ?? 0, Math.floor(dataUpdatedAt / 1000))
   return { axis, range: between ?? [until - seconds, until], error }
 }
 

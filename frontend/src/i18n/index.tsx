@@ -3,6 +3,7 @@ import {
   type ReactNode,
   useCallback,
   useContext,
+  useEffect,
   useLayoutEffect,
   useMemo,
   useState,
@@ -14,6 +15,7 @@ import {
   LANGUAGES,
   type Language,
   load,
+  loadSentences,
   type MessageKey,
   type Params,
   preferred,
@@ -46,10 +48,13 @@ export function I18nProvider({ children }: { children: ReactNode }) {
   useLayoutEffect(() => {
     document.documentElement.lang = language
   }, [language])
+  useEffect(() => {
+    void loadSentences(language)
+  }, [language])
   const choose = useCallback((chosen: Language) => {
     remember('language', chosen)
     if (isLoaded(chosen)) setLanguage(chosen)
-    else void load(chosen).then(() => setLanguage(chosen))
+    else void Promise.all([load(chosen), loadSentences(chosen)]).then(() => setLanguage(chosen))
   }, [])
   const value = useMemo<I18n>(
     () => ({

@@ -24,11 +24,3 @@ export const pages = {
 }
 
 export type MessageKey = keyof typeof pages
-
-const files = import.meta.glob<Record<string, string>>('../../../apps/*/messages/en.json', {
-  eager: true,
-  import: 'default',
-})
-
-/** The sentences of the server's codes. */
-export const server: Record<string, string> = Object.assign({}, ...Object.values(files))

@@ -23,11 +23,3 @@ export const pages: Record<MessageKey, string> = {
   ...models,
   ...shell,
 }
-
-const files = import.meta.glob<Record<string, string>>('../../../apps/*/messages/zh-CN.json', {
-  eager: true,
-  import: 'default',
-})
-
-/** The sentences of the server's codes. */
-export const server: Record<string, string> = Object.assign({}, ...Object.values(files))

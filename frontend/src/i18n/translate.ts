@@ -11,34 +11,44 @@ export type Params = Record<string, unknown>
 /** Every language, in its own name. */
 export const LANGUAGES: Record<Language, string> = { en: 'English', 'zh-CN': '简体中文' }
 
-interface Texts {
-  pages: Record<MessageKey, string>
-  server: Record<string, string>
-}
+type Texts = Record<MessageKey, string>
+type Sentences = Record<string, string>
 
 /** A reader needs one language: the others stay where they are until somebody asks. */
-const SOURCES: Record<Language, () => Promise<Texts>> = {
+const TEXTS: Record<Language, () => Promise<{ pages: Texts }>> = {
   en: () => import('./texts-en'),
   'zh-CN': () => import('./texts-zh-CN'),
 }
-const loaded: Partial<Record<Language, Texts>> = {}
+const SENTENCES: Record<Language, () => Promise<{ server: Sentences }>> = {
+  en: () => import('./sentences-en'),
+  'zh-CN': () => import('./sentences-zh-CN'),
+}
+const texts: Partial<Record<Language, Texts>> = {}
+const sentences: Partial<Record<Language, Sentences>> = {}
 
-export const isLoaded = (language: Language) => loaded[language] !== undefined
+/** Whether everything in a language is here. */
+export const isLoaded = (language: Language) =>
+  texts[language] !== undefined && sentences[language] !== undefined
 
 /** To be awaited once before a language is used. */
 export async function load(language: Language): Promise<void> {
-  loaded[language] ??= await SOURCES[language]()
+  texts[language] ??= (await TEXTS[language]()).pages
+}
+
+/** What the server says it also spells out: until these are here its own words are shown. */
+export async function loadSentences(language: Language): Promise<void> {
+  sentences[language] ??= (await SENTENCES[language]()).server
 }
 
 function textsIn(language: Language): Texts {
-  const texts = loaded[language]
-  if (!texts) throw new Error(`the texts in ${language} are not loaded`)
-  return texts
+  const found = texts[language]
+  if (!found) throw new Error(`the texts in ${language} are not loaded`)
+  return found
 }
 
 /** A text of the pages; a key that does not exist does not compile. */
 export function translate(language: Language, key: MessageKey, params: Params = {}): string {
-  return fill(textsIn(language).pages[key], params)
+  return fill(textsIn(language)[key], params)
 }
 
 /**
@@ -47,7 +57,7 @@ export function translate(language: Language, key: MessageKey, params: Params = 
  * `why` that is a code.
  */
 export function serverText(language: Language, code: string, params: Params): string | undefined {
-  const text = textsIn(language).server[code]
+  const text = sentences[language]?.[code]
   if (text === undefined) return undefined
   const spoken = Object.entries(params).map(([name, value]): [string, unknown] => {
     if (isReason(value)) {

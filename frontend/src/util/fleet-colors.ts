@@ -10,6 +10,7 @@ export type CellState = (typeof STATES)[number]
 /** Code 0 is no reading; then the steps of the ramp; then the states. */
 export const STEPS = 64
 const STATE_CODE = STEPS + 1
+const UNREACHABLE = STATE_CODE + STATES.indexOf('unreachable')
 
 /** What the two ends of each ramp stand for; the most power is what the fleet takes. */
 export const ENDS: Record<Reading, readonly [number, number]> = {
@@ -60,6 +61,10 @@ export function codesOf(
       ? 0
       : 1 + Math.min(STEPS - 1, Math.max(0, Math.round(share * (STEPS - 1))))
   }
+  stream.nodes.forEach(({ contact }, i) => {
+    // what an unreachable node said last is not how it is
+    if (contact !== 'fresh') into.fill(UNREACHABLE, stream.first[i], stream.first[i + 1])
+  })
   return [least, most]
 }
 

@@ -15,6 +15,12 @@ describe('snippet', () => {
     expect(text).toContain("-H 'Authorization: Bearer dhk_1_secret'")
   })
 
+  it('gives a shell a small picture as text, below the call', () => {
+    const lines = snippet('curl', call({ base64: 'iVBO' }, 'image/png')).split('\n')
+    expect(lines[0]).toContain("base64 -d <<'PICTURE' | curl 'http://127.0.0.1:9/")
+    expect(lines.slice(-2)).toEqual(['iVBO', 'PICTURE'])
+  })
+
   it('writes a small picture down, and names a large one', () => {
     expect(snippet('urllib', call({ base64: 'iVBO' }, 'image/png'))).toContain(
       'body = b64decode("iVBO")',

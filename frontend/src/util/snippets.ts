@@ -21,14 +21,22 @@ const quoted = (text: string) => JSON.stringify(text)
 const shell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
 function curl({ url, key, contentType, sent }: Call): string {
-  const head = [
+  const call = [
     `curl ${shell(url)} \\`,
     `  -H ${shell(`Authorization: Bearer ${key}`)} \\`,
     `  -H ${shell(`Content-Type: ${contentType}`)} \\`,
+  ]
+  if ('json' in sent) return [...call, `  --data-binary ${shell(compact(sent.json))}`].join('\n')
+  if ('file' in sent) return [...call, `  --data-binary ${shell(`@${sent.file}`)}`].join('\n')
+  // a long text last, so that the call itself can be read
+  const [first, ...rest] = call
+  return [
+    `base64 -d <<'PICTURE' | ${first}`,
+    ...rest,
+    '  --data-binary @-',
+    sent.base64,
+    'PICTURE',
   ].join('\n')
-  if ('json' in sent) return `${head}\n  --data-binary ${shell(compact(sent.json))}`
-  if ('file' in sent) return `${head}\n  --data-binary ${shell(`@${sent.file}`)}`
-  return `echo ${sent.base64} | base64 -d | ${head}\n  --data-binary @-`
 }
 
 function bodyInPython(sent: Call['sent']): [imports: string[], body: string] {

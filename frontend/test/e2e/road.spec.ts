@@ -33,7 +33,14 @@ async function draw(page: Page, digit: keyof typeof STROKES) {
 
 test.describe
   .serial('from nothing to an answer', () => {
+    let project: string
+
+    test.beforeAll(async ({ request }) => {
+      project = await newProject(request, 'road')
+    })
+
     test('a model is trained, deployed and recognises what is drawn', async ({ page, request }) => {
+      test.setTimeout(180_000)
       const errors = unseenErrors(page)
 
       await test.step('the link leads home, where the first thing to do is offered', async () => {

@@ -3,10 +3,6 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
 import { body, client } from '../client'
 import type { Role, Scope } from '../types'
 
-/** The cursor of an address that the server gave. */
-export const cursorOf = (next: string | null): string | undefined =>
-  (next && new URL(next, window.location.origin).searchParams.get('cursor')) || undefined
-
 export const tokensQuery = queryOptions({
   queryKey: ['tokens'],
   queryFn: ({ signal }) =>
@@ -80,5 +76,5 @@ export const auditQuery = (project: string, action: string | undefined) =>
         }),
       ),
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: ({ next }) => cursorOf(next),
+    getNextPageParam: ({ next }) => next ?? undefined,
   })

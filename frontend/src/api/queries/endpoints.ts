@@ -3,7 +3,6 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
 import type { paths } from '../__generated__/schema'
 import { body, client, whole } from '../client'
 import type { Traffic } from '../types'
-import { cursorOf } from './admin'
 import { sweep } from './core'
 
 type BodyOf<Path extends keyof paths> = paths[Path] extends {
@@ -63,7 +62,7 @@ export const deploymentsQuery = (project: string, ref: string) =>
         }),
       ),
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: ({ next }) => cursorOf(next),
+    getNextPageParam: ({ next }) => next ?? undefined,
   })
 
 export const keysQuery = (project: string, ref: string) =>

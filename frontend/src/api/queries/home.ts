@@ -179,6 +179,3 @@ export const publishExample = (project: string, name: string) =>
       params: { path: { slug: project, name } },
     }),
   )
-
-export const uncordon = (node: string) =>
-  body(client.POST('/api/v1/nodes/{id}/uncordon', { params: { path: { id: node } } }))

@@ -36,7 +36,7 @@ export const placesIn = (project: string): Place[] => [
   { key: 'jobs.title', icon: ListChecks, to: pb.jobs(project) },
   { key: 'nav.data', icon: Database, to: pb.datasets(project) },
   { key: 'nav.models', icon: Boxes, to: pb.models(project) },
-  { key: 'nav.endpoints', icon: RadioTower, to: pb.endpoints(project) },
+  { key: 'endpoints.title', icon: RadioTower, to: pb.endpoints(project) },
   { key: 'nav.members', icon: Users, to: pb.members(project) },
   { key: 'nav.audit', icon: ScrollText, to: pb.audit(project) },
 ]

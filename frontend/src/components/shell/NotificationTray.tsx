@@ -68,12 +68,12 @@ export function NotificationTray({ project }: { project: Project }) {
           </Popover.Target>
         </Indicator>
         <Popover.Dropdown className={classes.tray} aria-label={t('tray.label')}>
-          <header className={classes.head}>
+          <div className={classes.head}>
             <h2>{t('tray.label')}</h2>
             <Button variant="subtle" size="compact-xs" disabled={news.count === 0} onClick={mark}>
               {t('tray.mark')}
             </Button>
-          </header>
+          </div>
           {news.attention.length > 0 && (
             <Part title={t('home.attention')}>
               {news.attention.map(({ item, fresh }) => (

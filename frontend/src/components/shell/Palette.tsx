@@ -92,7 +92,7 @@ export default function Palette({ session, project, onCreateProject, onClose }: 
       padding={0}
       size={620}
       yOffset="10vh"
-      aria-label={t('palette.title')}
+      attributes={{ content: { 'aria-label': t('palette.title') } }}
       classNames={{ content: classes.box }}
       transitionProps={{ duration: 0 }}
     >
@@ -233,7 +233,7 @@ const TYPES: Record<string, [MessageKey, LucideIcon]> = {
   job: ['jobs.title', ListChecks],
   dataset: ['nav.data', Database],
   model: ['nav.models', Boxes],
-  endpoint: ['nav.endpoints', RadioTower],
+  endpoint: ['endpoints.title', RadioTower],
   node: ['palette.nodes', Server],
 }
 
@@ -255,11 +255,11 @@ const STATES: Record<string, MessageKey> = {
   fresh: 'contact.fresh',
   suspect: 'contact.suspect',
   lost: 'contact.lost',
-  starting: 'palette.starting',
-  ready: 'palette.ready',
-  updating: 'palette.updating',
-  degraded: 'palette.degraded',
-  stopped: 'palette.stopped',
+  starting: 'endpoints.starting',
+  ready: 'endpoints.ready',
+  updating: 'endpoints.updating',
+  degraded: 'endpoints.degraded',
+  stopped: 'endpoints.stopped',
 }
 
 function useObjects(project: Project): (found: Found[]) => Command[] {

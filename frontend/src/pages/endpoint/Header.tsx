@@ -9,6 +9,7 @@ import type { Endpoint, Project } from '@/api/types'
 import { EndpointBadge } from '@/components/EndpointBadge'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
+import type { MessageKey } from '@/i18n/translate'
 import { ActionButton } from '@/ui/ActionButton'
 import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { Note } from '@/ui/Note'
@@ -18,6 +19,15 @@ import { DeployVersion, Limits, Scale } from './Changes'
 import classes from './EndpointPage.module.css'
 
 type Dialog = 'deploy' | 'scale' | 'limits' | 'delete'
+
+const SENTENCES: Record<Endpoint['state'], MessageKey> = {
+  starting: 'endpoints.says_starting',
+  ready: 'endpoints.says_ready',
+  updating: 'endpoints.says_updating',
+  degraded: 'endpoints.says_degraded',
+  failed: 'endpoints.says_failed',
+  stopped: 'endpoints.says_stopped',
+}
 
 interface Props {
   project: Project
@@ -45,7 +55,11 @@ export function Header({ project, endpoint }: Props) {
   const bad = endpoint.state === 'failed' || endpoint.state === 'degraded'
   return (
     <div className={classes.head}>
-      <PageHeader title={endpoint.name} mark={<EndpointBadge state={endpoint.state} />}>
+      <PageHeader
+        title={endpoint.name}
+        mark={<EndpointBadge state={endpoint.state} />}
+        text={t(SENTENCES[endpoint.state])}
+      >
         <ActionButton
           size="xs"
           variant="default"

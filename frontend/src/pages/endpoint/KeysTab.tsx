@@ -86,6 +86,7 @@ export function KeysTab({ project, endpoint, onMade }: Props) {
           ? t('endpoints.revoked', { at: format.when(revoked_at) })
           : format.dateTime(expires_at),
       value: ({ revoked_at, expires_at }) => revoked_at ?? expires_at,
+      width: 210,
     },
     {
       id: 'by',

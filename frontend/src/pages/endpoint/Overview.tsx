@@ -194,6 +194,7 @@ function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) 
             {...common}
             title={t('endpoints.requests')}
             format={perSecond}
+            height={196}
             series={[
               { name: t('endpoints.all_requests'), values: series.requests, color: 0 },
               { name: t('endpoints.errors'), values: series.errors, color: 4 },

@@ -33,14 +33,6 @@ export function Replicas({ project, endpoint, replicas }: Props) {
   const read = replicas?.find((one) => one.number === number)
   return (
     <>
-      {read && (
-        <ReplicaLog
-          key={read.id}
-          {...{ project, endpoint }}
-          replica={read}
-          onClose={() => view({ replica: undefined })}
-        />
-      )}
       <Title order={2}>{t('endpoints.replicas')}</Title>
       <Panel label={t('endpoints.replicas')}>
         <DataTable
@@ -56,6 +48,14 @@ export function Replicas({ project, endpoint, replicas }: Props) {
           }
         />
       </Panel>
+      {read && (
+        <ReplicaLog
+          key={read.id}
+          {...{ project, endpoint }}
+          replica={read}
+          onClose={() => view({ replica: undefined })}
+        />
+      )}
     </>
   )
 }

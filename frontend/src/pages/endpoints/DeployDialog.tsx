@@ -90,6 +90,7 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
               onChange={(event) => change({ name: event.currentTarget.value })}
               required
               maxLength={100}
+              data-autofocus
               error={wrong('name')}
             />
             <NumberInput

@@ -108,7 +108,7 @@ function useColumns(project: Project): Column<Endpoint>[] {
         header: t('endpoints.name'),
         cell: ({ name }) => <strong>{name}</strong>,
         value: ({ name }) => name,
-        width: 170,
+        width: 130,
       },
       {
         id: 'state',
@@ -120,7 +120,6 @@ function useColumns(project: Project): Column<Endpoint>[] {
           </span>
         ),
         value: ({ state }) => state,
-        width: 260,
       },
       {
         id: 'model',
@@ -139,7 +138,7 @@ function useColumns(project: Project): Column<Endpoint>[] {
             wanted: format.number(replicas_wanted),
           }),
         value: ({ replicas_ready }) => replicas_ready,
-        width: 100,
+        width: 104,
         align: 'end',
       },
       {

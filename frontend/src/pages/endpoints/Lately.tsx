@@ -37,7 +37,7 @@ export function LatelyRequests({ project, endpoint }: Props) {
   return (
     <span className={`${classes.lately} numbers`}>
       <MiniCurve values={coarse(requests)} />
-      {format.value(sum(requests.slice(-newest)) / NEWEST_SECONDS)}
+      {format.number(sum(requests.slice(-newest)) / NEWEST_SECONDS, 2)}
     </span>
   )
 }

@@ -3,7 +3,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleAlert, CircleCheck, TriangleAlert } from 'lucide-react'
 import { nodeCan } from '@/api/can'
-import { attentionQuery, uncordon } from '@/api/queries/home'
+import { uncordonNode } from '@/api/queries/fleet'
+import { attentionQuery } from '@/api/queries/home'
 import type { Attention, Project } from '@/api/types'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useSession } from '@/hooks/use-params'
@@ -111,7 +112,7 @@ function Uncordon({ node, name, project }: UncordonProps) {
   const reason = nodeCan.operate(useSession())
   const queryClient = useQueryClient()
   const taking = useMutation({
-    mutationFn: () => uncordon(node),
+    mutationFn: () => uncordonNode(node),
     onSettled: () =>
       Promise.all(
         [attentionQuery(project.slug).queryKey, ['fleet'], ['nodes']].map((queryKey) =>

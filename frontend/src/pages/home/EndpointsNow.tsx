@@ -1,23 +1,13 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { CircleCheck, CircleDashed, TriangleAlert } from 'lucide-react'
 import { endpointsNowQuery } from '@/api/queries/home'
-import type { Endpoint, Project } from '@/api/types'
+import type { Project } from '@/api/types'
+import { EndpointBadge } from '@/components/EndpointBadge'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useI18n } from '@/i18n'
-import type { MessageKey } from '@/i18n/translate'
 import { pb } from '@/util/path-builder'
 import classes from './home.module.css'
 import { Part } from './Part'
-
-const STATES: Record<Endpoint['state'], [MessageKey, typeof CircleCheck, string]> = {
-  starting: ['palette.starting', CircleDashed, 'waiting'],
-  ready: ['palette.ready', CircleCheck, 'good'],
-  updating: ['palette.updating', CircleDashed, 'waiting'],
-  degraded: ['palette.degraded', TriangleAlert, 'bad'],
-  failed: ['job.failed', TriangleAlert, 'bad'],
-  stopped: ['palette.stopped', CircleDashed, 'over'],
-}
 
 /** What the project serves; nothing where it serves nothing. */
 export function EndpointsNow({ project }: { project: Project }) {
@@ -28,12 +18,11 @@ export function EndpointsNow({ project }: { project: Project }) {
   if (endpoints.length === 0) return null
   return (
     <Part
-      title={t('nav.endpoints')}
+      title={t('endpoints.title')}
       aside={<Link {...pb.endpoints(project.slug)}>{t('home.all_endpoints')}</Link>}
     >
       <ul className={classes.list}>
         {endpoints.map(({ id, name, state, replicas_ready, replicas_wanted }) => {
-          const [key, Sign, tone] = STATES[state]
           return (
             <li key={id} className={classes.work}>
               <div className={classes.line}>
@@ -47,9 +36,7 @@ export function EndpointsNow({ project }: { project: Project }) {
                   wanted: format.number(replicas_wanted),
                 })}
               </span>
-              <span className={classes.tone} data-tone={tone}>
-                <Sign size={13} aria-hidden /> {t(key)}
-              </span>
+              <EndpointBadge state={state} />
             </li>
           )
         })}

@@ -131,7 +131,7 @@ function Differences({ project, model, version, other }: Props) {
     useParameters(project, model, other),
   ]
   const of = (one: ModelVersion, parameters: Record<string, unknown> | undefined) => {
-    const { parameters: count, framework, recipe } = signatureOf(one.signature)
+    const { parameters: count, framework, recipe } = signatureOf(one)
     return {
       [t('models.size')]: format.bytes(one.size),
       [t('models.parameters')]: count === null ? undefined : format.number(count),

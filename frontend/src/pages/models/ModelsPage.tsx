@@ -117,7 +117,7 @@ function useColumns(): Column<Model>[] {
   return useMemo(() => {
     const measured = ({ latest }: Model) => latest && newestFirst(latest.evaluations)[0]
     const task = ({ latest }: Model) => {
-      const found = latest && signatureOf(latest.signature).task
+      const found = latest && signatureOf(latest).task
       return found ? (TASKS[found] ? t(TASKS[found]) : found) : null
     }
     return [

@@ -14,7 +14,7 @@ interface Props {
 /** What a version takes and gives, in words, and where it comes from. */
 export function SignatureFacts({ project, version, madeBy }: Props) {
   const { t, format } = useI18n()
-  const signature = signatureOf(version.signature)
+  const signature = signatureOf(version)
   const { task, labels, parameters, framework, recipe } = signature
   const inWords = ({ name, dtype, shape }: Tensor) =>
     `${name}: ${dtype} ${shape.map((size) => (size === null ? t('models.any_number') : format.number(size))).join(' × ')}`

@@ -78,9 +78,9 @@ export function Versions({ project, model, current, compared }: Props) {
         header: t('models.parameters'),
         width: 120,
         align: 'end',
-        value: (row) => signatureOf(row.signature).parameters,
+        value: (row) => signatureOf(row).parameters,
         cell: (row) => {
-          const { parameters } = signatureOf(row.signature)
+          const { parameters } = signatureOf(row)
           return parameters === null ? '–' : format.number(parameters)
         },
         wide: true,

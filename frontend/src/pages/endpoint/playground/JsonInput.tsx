@@ -1,13 +1,13 @@
 import { Button, Group, Textarea } from '@mantine/core'
 import { useState } from 'react'
 import { useI18n } from '@/i18n'
+import { type CallForm, exampleOf, shapeText } from '@/util/call-form'
 import { jsonText } from '@/util/json-text'
-import { exampleOf, type Signature, shapeText } from '@/util/signature'
 import classes from './Playground.module.css'
 import type { Sent } from './use-prediction'
 
 interface Props {
-  signature: Signature
+  signature: CallForm
   busy: boolean
   onAsk: (sent: Sent) => void
   onText: (text: string) => void

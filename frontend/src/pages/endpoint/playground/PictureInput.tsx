@@ -6,8 +6,8 @@ import { type ExamplePicture, examplesQuery } from '@/api/queries/endpoints'
 import type { Endpoint, Project } from '@/api/types'
 import { useI18n } from '@/i18n'
 import { Note } from '@/ui/Note'
+import type { CallForm } from '@/util/call-form'
 import { centred, greyOf } from '@/util/digit'
-import type { Signature } from '@/util/signature'
 import { DrawPad } from './DrawPad'
 import classes from './Playground.module.css'
 import { KINDS, paint, pngOf, preview } from './pictures'
@@ -16,7 +16,7 @@ import type { Sent } from './use-prediction'
 interface Props {
   project: Project
   endpoint: Endpoint
-  picture: NonNullable<Signature['picture']>
+  picture: NonNullable<CallForm['picture']>
   onPicture: (sent: Sent) => void
   /** As it is being drawn. */
   onDrawing: (sent: Sent) => void
@@ -35,6 +35,8 @@ export function PictureInput(props: Props) {
   const [wrong, setWrong] = useState<string | null>(null)
   const [over, setOver] = useState(false)
   const drawn = useRef(0)
+  // another picture takes the drawing's place
+  const [sheet, takeSheet] = useState(0)
 
   const forget = () => {
     drawn.current += 1
@@ -60,6 +62,8 @@ export function PictureInput(props: Props) {
       return
     }
     setWrong(null)
+    drawn.current += 1
+    takeSheet((count) => count + 1)
     const canvas = seen.current
     if (!canvas) return
     try {
@@ -119,7 +123,7 @@ export function PictureInput(props: Props) {
       )}
       <div className={classes.sources}>
         {how === 'draw' ? (
-          <DrawPad onInk={(drawing) => void ink(drawing)} onCleared={forget} />
+          <DrawPad key={sheet} onInk={(drawing) => void ink(drawing)} onCleared={forget} />
         ) : (
           <div className={classes.drop}>
             <ImageUp size={26} aria-hidden />

@@ -3,8 +3,8 @@ import { useEffect, useMemo, useState } from 'react'
 import type { Endpoint, Project } from '@/api/types'
 import { useI18n } from '@/i18n'
 import { Panel } from '@/ui/Panel'
+import { callFormOf, exampleOf } from '@/util/call-form'
 import { jsonText } from '@/util/json-text'
-import { exampleOf, signatureOf } from '@/util/signature'
 import type { Call } from '@/util/snippets'
 import { JsonInput } from './JsonInput'
 import { PictureInput } from './PictureInput'
@@ -29,7 +29,7 @@ interface Props {
 /** A form made from the model's signature, and what the model answers to it. */
 export function Playground({ project, endpoint, secret }: Props) {
   const { t } = useI18n()
-  const signature = useMemo(() => signatureOf(endpoint.signature), [endpoint.signature])
+  const signature = useMemo(() => callFormOf(endpoint.signature), [endpoint.signature])
   const { picture } = signature
   const [how, setHow] = useState<'picture' | 'json'>(picture ? 'picture' : 'json')
   const [json, setJson] = useState(() => jsonText(exampleOf(signature)))

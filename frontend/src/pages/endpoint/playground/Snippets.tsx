@@ -17,7 +17,7 @@ export function Snippets({ call }: { call: Call }) {
   const { t } = useI18n()
   const [name, setName] = useState<SnippetName>('curl')
   return (
-    <section className={classes.snippets} aria-label={t('endpoints.snippets')}>
+    <div className={classes.snippets}>
       <div className={classes.snippetsHead}>
         <h2>{t('endpoints.snippets')}</h2>
         <SegmentedControl
@@ -29,6 +29,6 @@ export function Snippets({ call }: { call: Call }) {
         />
       </div>
       <CodeBlock label={t('endpoints.snippets')} text={snippet(name, call)} />
-    </section>
+    </div>
   )
 }

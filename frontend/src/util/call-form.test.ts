@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest'
-import { exampleOf, signatureOf } from './signature'
+import { callFormOf, exampleOf } from './call-form'
 
 it('makes an example of the right shape from any signature', () => {
-  const signature = signatureOf({
+  const form = callFormOf({
     task: 'tabular',
     inputs: [
       { name: 'rows', dtype: 'float32', shape: [null, 2, 3] },
       { name: 'mask', dtype: 'bool', shape: [null] },
     ],
   })
-  expect(signature.picture).toBeNull()
-  expect(exampleOf(signature)).toEqual({
+  expect(form.picture).toBeNull()
+  expect(exampleOf(form)).toEqual({
     inputs: {
       rows: [
         [
@@ -25,11 +25,11 @@ it('makes an example of the right shape from any signature', () => {
 
 it('sees where a picture is taken', () => {
   const inputs = [{ name: 'image', dtype: 'float32', shape: [null, 1, 28, 28] }]
-  expect(signatureOf({ task: 'image_classification', inputs }).picture).toEqual({
+  expect(callFormOf({ task: 'image_classification', inputs }).picture).toEqual({
     name: 'image',
     side: 28,
     channels: 1,
   })
-  expect(signatureOf({ task: 'tabular', inputs }).picture).toBeNull()
-  expect(signatureOf({ task: 'image_classification', inputs: 'none' }).picture).toBeNull()
+  expect(callFormOf({ task: 'tabular', inputs }).picture).toBeNull()
+  expect(callFormOf({ task: 'image_classification', inputs: 'none' }).picture).toBeNull()
 })

@@ -1,0 +1,8 @@
+/** The server's own texts: its catalogues are bundled too. */
+const files = import.meta.glob<Record<string, string>>('../../../apps/*/messages/en.json', {
+  eager: true,
+  import: 'default',
+})
+
+/** The sentences of the server's codes. */
+export const server: Record<string, string> = Object.assign({}, ...Object.values(files))
