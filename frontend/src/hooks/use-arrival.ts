@@ -1,13 +1,15 @@
-import { useLocation } from '@tanstack/react-router'
+import { useRouterState } from '@tanstack/react-router'
 import { type RefObject, useEffect, useRef } from 'react'
 
 /** On another page the focus goes to its heading, as a browser's would to a new document. */
 export function useArrival(main: RefObject<HTMLElement | null>): void {
-  const pathname = useLocation({ select: (location) => location.pathname })
+  // where one has arrived, not where one is going: until then the page that one leaves is shown
+  const pathname = useRouterState({ select: (state) => state.resolvedLocation?.pathname })
   const before = useRef(pathname)
   useEffect(() => {
-    if (before.current === pathname) return
+    const from = before.current
     before.current = pathname
+    if (from === undefined || from === pathname) return
     const content = main.current
     if (!content) return
     const arrive = () => {

@@ -88,7 +88,7 @@ test('a node and a job, live, from the sign-in link to the last line', async ({
   await submitScript(request, name, SCRIPT)
 
   await test.step('the job appears, and its page says that it runs', async () => {
-    await page.getByRole('link', { name: new RegExp(name) }).click()
+    await page.getByRole('link', { name, exact: true }).click()
     await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]+$/)
     await expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
     await expect(page.getByText('Running', { exact: true })).toBeVisible()

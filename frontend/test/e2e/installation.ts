@@ -61,10 +61,21 @@ export async function signInLink(api: APIRequestContext): Promise<string> {
   return sign_in_url
 }
 
-/** Somebody new with a role in the default project; a link that signs them in, once. */
-export async function newPerson(api: APIRequestContext, role: string): Promise<string> {
+/** Somebody new with a role in one project; a link that signs them in, once. */
+export async function newPerson(
+  api: APIRequestContext,
+  role: string,
+  project = 'default',
+): Promise<string> {
   const username = fresh(role)
   const { sign_in_url } = await post(api, '/users', { username })
-  await post(api, `${PROJECT}/members`, { username, role })
+  await post(api, `/projects/${project}/members`, { username, role })
   return sign_in_url
+}
+
+/** A project with nothing in it; its short name. */
+export async function newProject(api: APIRequestContext, word: string): Promise<string> {
+  const slug = fresh(word)
+  await post(api, '/projects', { slug, name: word })
+  return slug
 }

@@ -56,7 +56,9 @@ test('a script that fails says why, and leads to its traceback', async ({ page, 
   await page.goto(`/projects/default/jobs/${id}`)
 
   await expect(page.getByText('Failed', { exact: true })).toBeVisible()
-  await expect(page.getByText('Its process ended with exit code 1.')).toBeVisible()
+  await expect(
+    page.getByRole('main').getByText(/^The script ended with exit code 1\..*ZeroDivisionError/),
+  ).toBeVisible()
 
   await page.getByRole('tab', { name: 'Logs' }).click()
   const log = page.getByRole('log')

@@ -24,12 +24,13 @@ export function unseenErrors(page: Page): string[] {
 /** A button that cannot be pressed now, and says why. */
 export async function expectOff(page: Page, button: Locator, reason: string) {
   await expect(button).toHaveAttribute('aria-disabled', 'true')
-  await button.focus()
+  await button.hover()
   await expect(page.getByRole('tooltip', { name: reason })).toBeVisible()
 }
 
-/** Go to a page of the project by the navigation. */
-export async function goTo(page: Page, place: string) {
+/** Go to a page by the navigation; it has arrived when its heading is what is read on from. */
+export async function goTo(page: Page, place: string, title = place) {
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: place }).click()
-  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  const heading = page.getByRole('heading', { level: 1, name: title, exact: true })
+  await expect(heading, `the focus after going to ${place}`).toBeFocused()
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test'
-import { fresh, newPerson, post, stopJob, submitScript } from './installation'
+import { fresh, newPerson, newProject, stopJob, submitScript } from './installation'
 import { expectAccessible, expectOff, goTo } from './page'
 
 const ONLY_MEMBERS = 'Only members of the project can do this.'
@@ -42,8 +42,7 @@ test('a viewer sees what there is, and why it is not theirs to change', async ({
 }) => {
   const name = fresh('watched')
   const job = await submitScript(request, name, 'import time\nwhile True: time.sleep(0.2)\n')
-  const hidden = fresh('hidden')
-  await post(request, '/projects', { slug: hidden, name: 'Hidden' })
+  const hidden = await newProject(request, 'hidden')
   await page.goto(await newPerson(request, 'viewer'))
 
   await test.step('no job', async () => {
@@ -52,7 +51,7 @@ test('a viewer sees what there is, and why it is not theirs to change', async ({
   })
 
   await test.step('no data', async () => {
-    await goTo(page, 'Data')
+    await goTo(page, 'Data', 'Datasets')
     await expectOff(
       page,
       page.getByRole('button', { name: 'Upload dataset' }).first(),

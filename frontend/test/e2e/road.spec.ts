@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test'
-import { signInLink } from './installation'
+import { newPerson, newProject } from './installation'
 import { expectAccessible, goTo, unseenErrors } from './page'
 
 const ENDPOINT = 'digits'
@@ -33,11 +33,18 @@ async function draw(page: Page, digit: keyof typeof STROKES) {
 
 test.describe
   .serial('from nothing to an answer', () => {
+    let project: string
+
+    test.beforeAll(async ({ request }) => {
+      project = await newProject(request, 'road')
+    })
+
     test('a model is trained, deployed and recognises what is drawn', async ({ page, request }) => {
+      test.setTimeout(180_000)
       const errors = unseenErrors(page)
 
       await test.step('the link leads home, where the first thing to do is offered', async () => {
-        await page.goto(await signInLink(request))
+        await page.goto(await newPerson(request, 'member', project))
         await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible()
         await expect(page.getByRole('button', { name: 'Train your first model' })).toBeVisible()
         await expectAccessible(page)
@@ -108,7 +115,7 @@ test.describe
     })
 
     test('a key lets a program ask it, until it is revoked', async ({ page, request }) => {
-      await page.goto(await signInLink(request))
+      await page.goto(await newPerson(request, 'member', project))
       await goTo(page, 'Endpoints')
       await expectAccessible(page)
       await page.getByRole('link', { name: ENDPOINT, exact: true }).click()

@@ -38,7 +38,7 @@ test('a dropped file that is broken off goes on where it was', async ({ page, re
     return route.continue()
   })
   await page.goto(await signInLink(request))
-  await goTo(page, 'Data')
+  await goTo(page, 'Data', 'Datasets')
 
   await test.step('what is dropped is offered under its name', async () => {
     await dropTable(page, `${name}.csv`)

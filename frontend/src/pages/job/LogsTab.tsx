@@ -28,6 +28,12 @@ function LogAt({ at, place, onPlace }: Props) {
   const stream = useLog(at, place)
   const { q = '', regex = false, case: matchCase = false, level = 'all', line } = search
   const [query, setQuery] = useState<LogQuery>({ text: q, regex, matchCase, level })
+  // the page's header leads to the errors, also from here
+  const [asked, ask] = useState(level)
+  if (asked !== level) {
+    ask(level)
+    setQuery({ ...query, level })
+  }
   return (
     <LogView
       stream={stream}
