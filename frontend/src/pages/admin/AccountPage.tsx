@@ -76,14 +76,14 @@ function Tokens({ operator }: { operator: boolean }) {
     {
       id: 'used',
       header: t('admin.last_used'),
-      cell: ({ last_used_at: at }) => (at ? format.dateTime(at) : t('admin.never')),
+      cell: ({ last_used_at: at }) => (at ? format.when(at) : t('admin.never')),
       value: ({ last_used_at }) => last_used_at,
       wide: true,
     },
     {
       id: 'expires',
       header: t('admin.expires'),
-      cell: ({ expires_at }) => format.dateTime(expires_at),
+      cell: ({ expires_at }) => format.when(expires_at),
       value: ({ expires_at }) => expires_at,
     },
     {

@@ -46,8 +46,8 @@ function Entries({ project }: { project: Project }) {
     {
       id: 'at',
       header: t('admin.at'),
-      width: 220,
-      cell: ({ created_at }) => format.dateTime(created_at),
+      width: 110,
+      cell: ({ created_at }) => format.when(created_at),
       value: ({ created_at }) => created_at,
     },
     {

@@ -83,7 +83,7 @@ export default function MembersPage() {
     {
       id: 'since',
       header: t('admin.since'),
-      cell: ({ created_at }) => format.dateTime(created_at),
+      cell: ({ created_at }) => format.when(created_at),
       value: ({ created_at }) => created_at,
       wide: true,
     },

@@ -47,14 +47,14 @@ export default function UsersPage() {
     {
       id: 'last',
       header: t('admin.last_sign_in'),
-      cell: ({ last_login: at }) => (at ? format.dateTime(at) : t('admin.never')),
+      cell: ({ last_login: at }) => (at ? format.when(at) : t('admin.never')),
       value: ({ last_login }) => last_login,
       wide: true,
     },
     {
       id: 'since',
       header: t('admin.since'),
-      cell: ({ created_at }) => format.dateTime(created_at),
+      cell: ({ created_at }) => format.when(created_at),
       value: ({ created_at }) => created_at,
       wide: true,
     },
