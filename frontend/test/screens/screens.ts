@@ -28,6 +28,14 @@ const KEYS = new Set(
   ),
 )
 
+/** What a person would do first on a page, so that its picture shows it at work. */
+const FIRST: Record<string, (page: Page) => Promise<void>> = {
+  'endpoint-playground': async (page) => {
+    await drawSeven(page)
+    await expect(page.getByRole('main').getByRole('status')).toBeVisible()
+  },
+}
+
 interface Finding {
   page: string
   variant: string
@@ -66,6 +74,7 @@ test('every page', async ({ browser }) => {
           if (ONLY && !ONLY.includes(name)) continue
           await page.goto(path)
           await settle(page)
+          await FIRST[name]?.(page)
           await page.screenshot({ path: join(folder, `${name}.png`) })
           for (const problem of await problems(page))
             findings.push({ page: name, variant, problem })
@@ -112,6 +121,19 @@ async function settle(page: Page): Promise<void> {
   await page.evaluate(
     () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
   )
+}
+
+async function drawSeven(page: Page): Promise<void> {
+  const pad = page.getByRole('main').locator('canvas').first()
+  await pad.scrollIntoViewIfNeeded()
+  const box = await pad.boundingBox()
+  if (!box) throw new Error('there is nothing to draw on')
+  const at = (x: number, y: number) => [box.x + x * box.width, box.y + y * box.height] as const
+  await page.mouse.move(...at(0.28, 0.25))
+  await page.mouse.down()
+  await page.mouse.move(...at(0.72, 0.25), { steps: 8 })
+  await page.mouse.move(...at(0.45, 0.8), { steps: 8 })
+  await page.mouse.up()
 }
 
 async function problems(page: Page): Promise<string[]> {
