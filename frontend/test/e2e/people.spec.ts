@@ -73,6 +73,7 @@ test('a viewer sees what there is, and why it is not theirs to change', async ({
   await test.step('no end of somebody’s work', async () => {
     await goTo(page, 'Jobs')
     await page.getByRole('link', { name }).click()
+    await expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
     await expect(page.getByText('Running', { exact: true })).toBeVisible()
     await expectOff(page, page.getByRole('button', { name: 'Stop' }), ONLY_MEMBERS)
     await expectAccessible(page)

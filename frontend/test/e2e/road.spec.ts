@@ -44,7 +44,7 @@ test.describe
       const errors = unseenErrors(page)
 
       await test.step('the link leads home, where the first thing to do is offered', async () => {
-        await page.goto(await newPerson(request, 'member', project))
+        await page.goto(await newPerson(request, 'maintainer', project))
         await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible()
         await expect(page.getByRole('button', { name: 'Train your first model' })).toBeVisible()
         await expectAccessible(page)
@@ -52,8 +52,8 @@ test.describe
 
       await test.step('one press takes the data in and opens the training', async () => {
         await page.getByRole('button', { name: 'Train your first model' }).click()
-        await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]+$/)
-        await expect(page.getByRole('heading', { level: 1, name: 'Train on digits' })).toBeVisible()
+        const training = page.getByRole('heading', { level: 1, name: 'Train on digits' })
+        await expect(training, 'the page of the training').toBeVisible({ timeout: 60_000 })
       })
 
       await test.step('its loss is seen falling while it runs', async () => {
@@ -115,7 +115,7 @@ test.describe
     })
 
     test('a key lets a program ask it, until it is revoked', async ({ page, request }) => {
-      await page.goto(await newPerson(request, 'member', project))
+      await page.goto(await newPerson(request, 'maintainer', project))
       await goTo(page, 'Endpoints')
       await expectAccessible(page)
       await page.getByRole('link', { name: ENDPOINT, exact: true }).click()
@@ -176,6 +176,15 @@ test.describe
           })
           .toBe(401)
         await expectAccessible(page)
+      })
+
+      await test.step('the endpoint is taken away, by its name', async () => {
+        await page.getByRole('button', { name: 'More actions' }).click()
+        await page.getByRole('menuitem', { name: 'Delete' }).click()
+        const dialog = page.getByRole('dialog', { name: `Delete ${ENDPOINT}` })
+        await dialog.getByRole('textbox', { name: `Type ${ENDPOINT} to confirm` }).fill(ENDPOINT)
+        await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
+        await expect(page.getByText('No model is served yet')).toBeVisible()
       })
     })
   })
