@@ -1,6 +1,8 @@
 """What the serializers of all apps share."""
 
+import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -19,3 +21,21 @@ class StrictSerializer(serializers.Serializer[Any]):
                     code="unknown_field",
                 )
         return super().to_internal_value(data)
+
+
+class FiniteField(serializers.FloatField):
+    # "nan" reads as a number that is neither too small nor too large, and no answer can show it
+    def to_internal_value(self, data: Any) -> float:
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class MomentField(serializers.DateTimeField):
+    # a time that can be reckoned with: an hour before the year 1 there is none
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        if moment.year < 1970:
+            self.fail("overflow")
+        return moment

@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.common.serializers import StrictSerializer
+from apps.common.serializers import FiniteField, StrictSerializer
 from apps.jobs import selectors
 from apps.jobs.models import JobKind, JobState, RunState
 from apps.workloads.shapes import (
@@ -27,7 +27,7 @@ class SubmitSerializer(StrictSerializer):
         max_length=100, required=False, help_text="The model that its result becomes a version of."
     )
     resources = WantedResourcesSerializer(required=False)
-    grace_seconds = serializers.FloatField(
+    grace_seconds = FiniteField(
         min_value=0, max_value=3600, required=False, help_text="From SIGTERM to SIGKILL."
     )
     priority = serializers.IntegerField(min_value=-1000, max_value=1000, default=0)

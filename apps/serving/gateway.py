@@ -159,8 +159,11 @@ class Request:
         id: bytes = headers.get(b"x-request-id", b"")
         self.id = id if _REQUEST_ID.fullmatch(id) else b"%s-%x" % (_PROCESS, next(_request_ids))
 
-    async def body(self, most: int) -> bytes:
-        """The whole body, if it is no longer than that and comes in time."""
+    async def body(self, most: int, came: Callable[[int], None]) -> bytes:
+        """The whole body, if it is no longer than that and comes in time.
+
+        ``came`` hears of the bytes of each part, and may refuse them.
+        """
         if self.declared is not None and self.declared > most:
             raise BodyTooLarge(most=most)
         # as asyncio.timeout does it, for a third of its price: bodies are mostly there already
@@ -170,12 +173,14 @@ class Request:
         try:
             message = await self._receive()
             body = self._part(message)
+            came(len(body))
             if message.get("more_body", False):
                 parts, size = [body], len(body)
                 while message.get("more_body", False) and size <= most:
                     message = await self._receive()
                     parts.append(self._part(message))
                     size += len(parts[-1])
+                    came(len(parts[-1]))
                 body = b"".join(parts)
         except asyncio.CancelledError:
             if not self._gave_up or task.uncancel() > 0:
@@ -377,15 +382,19 @@ class _Gateway:
         if outstanding >= route.max_queue or self._held_bytes > self._most_held_bytes:
             raise QueueFull(most=route.max_queue, seconds=1)
         self._outstanding[route.name] = outstanding + 1
-        held = 0
+
+        def came(size: int) -> None:
+            exchange.received += size
+            self._held_bytes += size
+            if self._held_bytes > self._most_held_bytes:
+                raise QueueFull(most=route.max_queue, seconds=1)
+
         try:
-            body = await request.body(most)
-            held = exchange.received = len(body)
-            self._held_bytes += held
+            body = await request.body(most, came)
             deadline = self._loop.time() + route.timeout_seconds
             return await self._ask(request, exchange, content_type, body, deadline)
         finally:
-            self._held_bytes -= held
+            self._held_bytes -= exchange.received
             left = self._outstanding[route.name] - 1
             if left:
                 self._outstanding[route.name] = left

@@ -93,7 +93,10 @@ class Access:
         await self._check(b"token:" + text.encode(), route, lambda: _principal_of_token(text))
 
     async def check_session(self, cookie: str, origin: str, route: Route | None) -> None:
-        host = urlsplit(origin).hostname or ""
+        try:
+            host = urlsplit(origin).hostname or ""
+        except ValueError:  # no address at all
+            raise OriginRefused from None
         if not validate_host(host.lower(), settings.ALLOWED_HOSTS):
             raise OriginRefused
         session = session_key(cookie)

@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.accounts.credentials import KEY_PREFIX
-from apps.common.serializers import StrictSerializer
+from apps.common.serializers import FiniteField, StrictSerializer
 from apps.serving.lineage import Kind, Role
 from apps.serving.models import Key, ReplicaState
 from apps.serving.reconciliation import EndpointState
@@ -26,7 +26,7 @@ class LimitsSerializer(StrictSerializer):
     max_queue = serializers.IntegerField(
         min_value=1, max_value=100_000, required=False, help_text="Calls that may wait."
     )
-    timeout_seconds = serializers.FloatField(
+    timeout_seconds = FiniteField(
         min_value=0.1, max_value=600, required=False, help_text="From a call to its answer."
     )
 
@@ -40,7 +40,7 @@ class EndpointCreateSerializer(StrictSerializer):
         min_value=1, max_value=MOST_ROWS, default=64, help_text="Rows computed together."
     )
     max_queue = serializers.IntegerField(min_value=1, max_value=100_000, default=1024)
-    timeout_seconds = serializers.FloatField(min_value=0.1, max_value=600, default=30.0)
+    timeout_seconds = FiniteField(min_value=0.1, max_value=600, default=30.0)
 
 
 class DeploySerializer(StrictSerializer):

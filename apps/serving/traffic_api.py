@@ -1,16 +1,16 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.artifacts.names import uuid_of
-from apps.common.errors import Invalid, NotFound
+from apps.common.errors import Invalid
+from apps.common.serializers import MomentField
 from apps.projects.permissions import VIEWER, ProjectViewSet
+from apps.serving import selectors
 from apps.serving.models import Endpoint
 from apps.telemetry import selectors as telemetry
 
@@ -19,10 +19,8 @@ LONGEST_RANGE = timedelta(days=7)
 
 
 class TrafficRangeSerializer(serializers.Serializer[Any]):
-    since = serializers.DateTimeField(
-        required=False, help_text="An hour before `until` if left out."
-    )
-    until = serializers.DateTimeField(required=False, help_text="Now if left out.")
+    since = MomentField(required=False, help_text="An hour before `until` if left out.")
+    until = MomentField(required=False, help_text="Now if left out.")
 
 
 def _numbers(field: type[serializers.Field[Any, Any, Any, Any]], help_text: str) -> Any:
@@ -53,11 +51,9 @@ class TrafficSerializer(serializers.Serializer[Any]):
 class TrafficViewSet(ProjectViewSet[Endpoint]):
     """What an endpoint was asked, and how fast it answered."""
 
+    queryset = Endpoint.objects.none()
     pagination_class = None
     needs = {"retrieve": VIEWER}
-
-    def get_queryset(self) -> QuerySet[Endpoint]:
-        return Endpoint.objects.filter(project=self.project, deleted_at=None)
 
     @extend_schema(
         operation_id="endpoints_traffic_retrieve",
@@ -73,10 +69,7 @@ class TrafficViewSet(ProjectViewSet[Endpoint]):
             raise Invalid(field="since", why="traffic_range_backwards")
         if until - since > LONGEST_RANGE:
             raise Invalid(field="since", why="traffic_range_too_long")
-        id = uuid_of(ref)
-        endpoint = self.get_queryset().filter(Q(id=id) if id else Q(name=ref)).first()
-        if endpoint is None:
-            raise NotFound
+        endpoint = selectors.endpoint(self.project, ref)
         # the numbers are ready; walking through each of them again would only take time
         series = telemetry.traffic(endpoint.id, since, until)
         return Response(

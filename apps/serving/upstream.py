@@ -146,7 +146,9 @@ class Link:
                 await socket.send(encode_calls(calls))
 
     def _gathered(self) -> list[Call]:
-        calls, self._waiting = self._waiting, []
+        # whoever has gone meanwhile is not asked for, and takes no room from the others
+        calls = [call for call in self._waiting if call.id in self._futures]
+        self._waiting = []
         size = 0
         for index, call in enumerate(calls):
             size += len(call.body)
@@ -154,8 +156,7 @@ class Link:
                 self._waiting = calls[index:]
                 calls = calls[:index]
                 break
-        # whoever has gone meanwhile is not asked for
-        return [call for call in calls if call.id in self._futures]
+        return calls
 
     def _take(self, answers: Iterable[Answer]) -> None:
         for answer in answers:

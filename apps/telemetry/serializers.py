@@ -2,6 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.common.serializers import MomentField
 from apps.telemetry.models import Gap
 from apps.telemetry.selectors import NodeSeries, Source
 
@@ -9,10 +10,8 @@ MOST_NAMES = 512
 
 
 class RangeSerializer(serializers.Serializer[Any]):
-    since = serializers.DateTimeField(
-        required=False, help_text="An hour before `until` if left out."
-    )
-    until = serializers.DateTimeField(required=False, help_text="Now if left out.")
+    since = MomentField(required=False, help_text="An hour before `until` if left out.")
+    until = MomentField(required=False, help_text="Now if left out.")
     devices = serializers.ListField(
         child=serializers.CharField(max_length=96),
         max_length=MOST_NAMES,

@@ -121,6 +121,7 @@ class TestCreate:
             ({"replicas": 65}, 400, ("replicas", "max_value")),
             ({"replica": 1}, 400, ("replica", "unknown_field")),
             ({"timeout_seconds": 0}, 400, ("timeout_seconds", "min_value")),
+            ({"timeout_seconds": "nan"}, 400, ("timeout_seconds", "invalid")),
         ],
     )
     def test_refuses_naming_the_field(self, client, project, hall, fields, status, error):

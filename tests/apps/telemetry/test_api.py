@@ -61,6 +61,7 @@ class TestSeries:
             ({"since": "2020-01-01T00:00Z", "until": "2020-01-02T00:00Z"}, 422, "range_not_kept"),
             ({"since": "2099-01-01T00:00Z", "until": "2099-01-02T00:00Z"}, 422, "range_ahead"),
             ({"since": "yesterday"}, 400, "input_refused"),
+            ({"until": "0001-01-01T00:00Z"}, 400, "input_refused"),
         ],
     )
     def test_refuses_a_range_it_cannot_show(self, get, query, status, code):

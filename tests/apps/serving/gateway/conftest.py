@@ -50,6 +50,12 @@ def impatient(settings: Any) -> None:
 
 
 @pytest.fixture
+def cramped(settings: Any) -> None:
+    """Ask for it before ``predict``: a gateway that holds 1000 bytes of bodies."""
+    settings.GATEWAY_HELD_BYTES = 1000
+
+
+@pytest.fixture
 def predict(transactional_db: None) -> Iterator[Caller]:
     """A running gateway. Ask for it after the rows are made, or wait for it to hear of them."""
     with serving(gateway.application) as base:

@@ -1,9 +1,11 @@
 """The gateway's way of a request, against replicas on the wire."""
 
+import json
 import math
 import socket
 import struct
 from datetime import timedelta
+from threading import Event
 
 import httpx
 import pytest
@@ -418,6 +420,27 @@ class TestLimits:
         replica.release()
         assert [each.result().status_code for each in waiting] == [200, 200]
         assert predict(endpoint, key).status_code == 200
+
+    def test_refuse_bodies_beyond_what_is_held_also_while_one_comes(
+        self, cramped, replica, predict
+    ):
+        endpoint = make.endpoint(replica)
+        _, key = make.key(endpoint)
+        body = json.dumps(BODY).encode().ljust(600)
+        rest = Event()
+        json_key = {**key, "Content-Type": "application/json"}
+
+        def slowly():
+            yield body[:-1]
+            rest.wait(20)
+            yield body[-1:]
+
+        slow = predict.soon(endpoint, json_key, content=slowly())
+        until(lambda: predict(endpoint, json_key, content=body).status_code == 429, seconds=5)
+        rest.set()
+
+        assert slow.result().status_code == 200
+        assert predict(endpoint, json_key, content=body).status_code == 200
 
     def test_refuse_beyond_the_keys_minute(self, replica, predict):
         endpoint = make.endpoint(replica)

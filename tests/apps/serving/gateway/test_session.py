@@ -38,7 +38,7 @@ class TestSession:
 
         assert answer.status_code == 200, answer.text
 
-    @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", ""])
+    @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "", "http://["])
     def test_on_another_page_is_refused(self, web, replica, origin):
         endpoint = make.endpoint(replica)
         person = common.member(endpoint.project)

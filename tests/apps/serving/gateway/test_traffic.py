@@ -209,3 +209,19 @@ class TestApi:
 
         assert answer.status_code == 422
         assert answer.json()["params"] == {"field": "since", "why": why}
+
+    def test_refuses_a_time_before_all_others(self):
+        endpoint = make.endpoint()
+
+        answer = self.get(endpoint, common.member(endpoint.project), until="0001-01-01T00:00Z")
+
+        assert answer.status_code == 400
+        assert [error["field"] for error in answer.json()["errors"]] == ["until"]
+
+    def test_of_what_has_no_possible_name_is_not_there(self):
+        endpoint = make.endpoint()
+        endpoint.name = "%00"
+
+        answer = self.get(endpoint, common.member(endpoint.project))
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "endpoint_unknown")

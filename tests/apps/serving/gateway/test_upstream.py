@@ -8,7 +8,7 @@ import pytest
 from agents.protocol.results import Signature, Tensor
 from apps.serving.checks import Checker, Payload
 from apps.serving.routing import Place
-from apps.serving.upstream import AnswerLost, Link, NotBegun
+from apps.serving.upstream import BATCH_BYTES, AnswerLost, Link, NotBegun
 
 SIGNATURE = Signature(
     task="image_classification",
@@ -53,6 +53,20 @@ class TestLink:
 
         assert len(replica.calls) == 1
         assert link.outstanding == 0
+        await link.close()
+
+    async def test_sends_what_waits_behind_much_that_nobody_waits_for(self, replica):
+        link = Link(place(replica))
+        await link.opened.wait()
+        large = Payload("tensors", bytes(BATCH_BYTES // 2 + 1), 1)
+
+        with link.ask(large), link.ask(large):
+            pass
+        with link.ask(large) as answering:
+            async with asyncio.timeout(20):
+                await answering
+
+        assert len(replica.calls) == 1
         await link.close()
 
     async def test_says_which_calls_had_left_when_it_breaks(self, replica):
