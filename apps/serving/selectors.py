@@ -124,7 +124,7 @@ def view(endpoint: Endpoint, *, at: datetime) -> EndpointView:
 
 def deployments_of(endpoint: Endpoint) -> QuerySet[Deployment]:
     """All of them, the newest first."""
-    deployments = Deployment.objects.filter(endpoint=endpoint)
+    deployments = Deployment.objects.filter(endpoint=endpoint).defer("version__files")
     return deployments.select_related("version__model", "created_by").order_by("-number")
 
 

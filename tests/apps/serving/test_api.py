@@ -246,6 +246,12 @@ class TestChange:
         response = client.post(url(project, "digits", "scale"), {"replicas": -1})
         assert errors_of(response) == [("replicas", "min_value")]
 
+    def test_is_found_by_name(self, client, project, endpoint):
+        found = body_of(client.get(f"/api/v1/projects/{project.slug}/search", {"q": "igi"}))
+
+        endpoints = [one for one in found["results"] if one["type"] == "endpoint"]
+        assert [(one["id"], one["name"]) for one in endpoints] == [(str(endpoint.id), "digits")]
+
     def test_changes_limits(self, client, project, endpoint):
         shown = body_of(client.patch(url(project, "digits"), {"timeout_seconds": 2.5}))
         assert (shown["timeout_seconds"], shown["max_queue"]) == (2.5, 1024)
