@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -162,6 +163,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return problem_response(request, 403, "forbidden", {})
 
 
+@csrf_exempt  # there is nothing here to protect: an unknown path is not there, however it is asked
 def not_found(request: HttpRequest, exception: Exception | None = None, **_: Any) -> HttpResponse:
     return problem_response(request, 404, "not_found", {})
 

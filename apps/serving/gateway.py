@@ -135,6 +135,7 @@ class Request:
         "content_type",
         "cookie",
         "declared",
+        "host",
         "id",
         "method",
         "origin",
@@ -152,6 +153,7 @@ class Request:
         self.content_encoding: bytes = headers.get(b"content-encoding", b"")
         self.cookie: bytes = headers.get(b"cookie", b"")
         self.origin: bytes = headers.get(b"origin", b"")
+        self.host: bytes = headers.get(b"host", b"")
         self.accept_language: bytes = headers.get(b"accept-language", b"")
         # the server has seen to it that it is a number
         self.declared = int(headers[b"content-length"]) if b"content-length" in headers else None
@@ -355,7 +357,8 @@ class _Gateway:
             await self._access.check_token(text.strip(), exchange.route)
         elif self._sessions and request.cookie and not request.authorization:
             cookie, origin = request.cookie.decode("latin-1"), request.origin.decode("latin-1")
-            await self._access.check_session(cookie, origin, exchange.route)
+            host = request.host.decode("latin-1")
+            await self._access.check_session(cookie, origin, host, exchange.route)
         else:
             raise proofs.KeyNeeded
 

@@ -92,12 +92,15 @@ class Access:
     async def check_token(self, text: str, route: Route | None) -> None:
         await self._check(b"token:" + text.encode(), route, lambda: _principal_of_token(text))
 
-    async def check_session(self, cookie: str, origin: str, route: Route | None) -> None:
+    async def check_session(self, cookie: str, origin: str, host: str, route: Route | None) -> None:
+        """A cookie counts only together with the word of the browser that the page is ours: of the
+        very host and port that was asked, for cookies are shared by all ports of a host."""
         try:
-            host = urlsplit(origin).hostname or ""
+            page = urlsplit(origin)
+            ours = validate_host((page.hostname or "").lower(), settings.ALLOWED_HOSTS)
         except ValueError:  # no address at all
             raise OriginRefused from None
-        if not validate_host(host.lower(), settings.ALLOWED_HOSTS):
+        if origin not in settings.CSRF_TRUSTED_ORIGINS and not (ours and page.netloc == host):
             raise OriginRefused
         session = session_key(cookie)
         if not session:

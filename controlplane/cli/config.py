@@ -40,7 +40,8 @@ def current_login() -> Login:
             return Login(found.url, token or found.token)
     raise click.ClickException(
         "no installation is known: start one with `datahall up` and wait until it is ready, or "
-        "sign in to one with `datahall login URL`"
+        "sign in to one with `datahall login URL`; one that was started with --state is found by "
+        "DATAHALL_STATE"
     )
 
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from controlplane.cli.config import write_private
+from controlplane.cli.config import default_state, write_private
 from controlplane.cli.embedded.installation import CODE, Installation, locked
 from controlplane.cli.embedded.logs import Logs
 from controlplane.cli.embedded.service import EmbeddedError
@@ -171,7 +171,13 @@ class _Launcher:
             write_private(file, asdict(ready))
         if self._open_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=[ready.sign_in_url], daemon=True).start()
-        sys.stdout.write(f"Datahall is ready. This link signs you in once: {ready.sign_in_url}\n")
+        own = self._installation
+        sys.stdout.write(
+            f"\nDatahall is ready. This link signs you in once: {ready.sign_in_url}\n"
+            f"Endpoints answer at {own.gateway_url}.\n"
+        )
+        if own.state != default_state():
+            sys.stdout.write(f"For other commands: export DATAHALL_STATE={own.state}\n")
         sys.stdout.flush()
 
     async def _stop(self) -> None:

@@ -8,6 +8,7 @@ Standard library only. Prints {"accuracy": ..., "calls": ..., "endpoint": ...}.
 import json
 import random
 import sys
+import urllib.error
 import urllib.request
 import zipfile
 from pathlib import PurePosixPath
@@ -35,10 +36,15 @@ def predicted(url: str, key: str, picture: bytes) -> str:
         data=picture,
         headers={"Authorization": f"Bearer {key}", "Content-Type": "image/png"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        (prediction,) = json.load(answer)["predictions"]
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            (prediction,) = json.load(answer)["predictions"]
+    except urllib.error.HTTPError as error:
+        raise SystemExit(f"{error.code}: {error.read().decode('utf-8', 'replace')}") from None
     return str(prediction["label"])
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        raise SystemExit(__doc__)
     main(*sys.argv[1:4], *map(int, sys.argv[4:5]))

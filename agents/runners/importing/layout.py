@@ -9,6 +9,7 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", 
 TABLES = frozenset({".csv", ".tsv"})
 NOTES = frozenset({"license", "licenses", "licence", "readme", "notice", "citation"})
 LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+STRAY_SHARE = 10  # one file in so many may be no picture: a note, a list, a script
 TRAIN = frozenset({"train", "training"})
 TEST = frozenset({"test", "testing", "val", "valid", "validation"})
 
@@ -35,7 +36,7 @@ def recognise(paths: Iterable[str]) -> Layout:
     tables = [path for path in kept if _suffix(path) in TABLES]
     others = [path for path in kept if _suffix(path) not in PICTURES | TABLES]
     data = [path for path in others if PurePosixPath(path).stem.lower() not in NOTES]
-    if pictures and not tables and not data:
+    if pictures and not tables and len(data) * STRAY_SHARE <= len(pictures):
         return _pictures(pictures, others)
     if tables and not pictures and not data:
         return Layout("table", tables=tables, others=others)

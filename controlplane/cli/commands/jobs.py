@@ -1,6 +1,7 @@
 """Jobs: what is computed, followed live."""
 
 import io
+import re
 import uuid
 import zipfile
 from pathlib import Path
@@ -29,6 +30,10 @@ STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
 KINDS = ("train", "script", "evaluate", "import")
 LEFT_OUT = {"__pycache__", "node_modules"}  # and whatever begins with a dot
+
+UPLOADED = re.compile(
+    r"[0-9a-f]{64}|[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}"
+)  # digest or upload
 
 
 @click.group()
@@ -190,7 +195,8 @@ def stop_jobs(jobs_: tuple[str, ...], project: str, as_json: bool) -> None:
         print_json(stopped)
         return
     for job in stopped:
-        out.print(f"{job['id']} {job['state']}")
+        ended = job["ended_at"] is not None
+        out.print(f"{job['id']} {job['state'] if ended else 'is being stopped'}")
 
 
 @jobs.command("download")
@@ -289,7 +295,9 @@ def _read(file: Path) -> dict[str, Any]:
 def _with_code(client: Client, body: dict[str, Any], code: Path) -> dict[str, Any]:
     """Upload the script or the folder that ``code`` names, and name the upload instead."""
     if not code.exists():
-        return body  # the API knows uploads and digests by name, and says if it is neither
+        if UPLOADED.fullmatch(code.name):
+            return body  # the API knows uploads and digests by name
+        raise click.ClickException(f"`code` names {code.name}, and {code} is not there")
     if code.is_dir():
         with TemporaryDirectory() as folder:
             packed = Path(folder) / f"{code.resolve().name}.zip"

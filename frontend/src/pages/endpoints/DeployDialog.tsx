@@ -10,9 +10,9 @@ import {
   Stack,
   TextInput,
 } from '@mantine/core'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { ChevronDown, ChevronRight } from 'lucide-react'
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useEffect, useState } from 'react'
 import { ApiProblem } from '@/api/errors'
 import { createEndpoint, endpointsQuery } from '@/api/queries/endpoints'
 import type { Endpoint, Project } from '@/api/types'
@@ -35,11 +35,22 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
   const { t } = useI18n()
   const refusal = useRefusal()
   const queryClient = useQueryClient()
+  const { data: endpoints } = useQuery(endpointsQuery(project.slug))
+  const taken = new Set(endpoints?.results.map(({ name }) => name))
   const [draft, setDraft] = useState<Draft>({
     ...BLANK,
     model: model ?? '',
-    name: model?.split('@')[0] ?? '',
+    name: freeName(model, taken),
   })
+  // the list may come after the form: a name that nobody chose gives way to what is there
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the names change with the list
+  useEffect(() => {
+    setDraft((before) =>
+      before.name === before.model.split('@')[0]
+        ? { ...before, name: freeName(before.model, taken) }
+        : before,
+    )
+  }, [endpoints])
   const [advanced, showAdvanced] = useState(false)
   const [form, setForm] = useState('cli')
   const change = (some: Partial<Draft>) => setDraft((before) => ({ ...before, ...some }))
@@ -77,8 +88,8 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
             value={draft.model}
             error={wrong('model')}
             onChange={(ref) => {
-              const name = ref.split('@')[0] ?? ''
-              const untouched = draft.name === '' || draft.name === draft.model.split('@')[0]
+              const name = freeName(ref, taken)
+              const untouched = draft.name === '' || draft.name === freeName(draft.model, taken)
               change({ model: ref, ...(untouched && { name }) })
             }}
           />
@@ -220,4 +231,13 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
       </form>
     </Modal>
   )
+}
+
+/** The model's name, or with a number behind it where an endpoint is called like that already. */
+function freeName(ref: string | undefined, taken: Set<string>): string {
+  const name = ref?.split('@')[0] ?? ''
+  if (name === '' || !taken.has(name)) return name
+  let number = 2
+  while (taken.has(`${name}-${number}`)) number += 1
+  return `${name}-${number}`
 }

@@ -208,7 +208,7 @@ function WhatNow({ project, job }: { project: Project; job: Job }) {
       </span>
       <Next
         icon={<Gauge size={14} aria-hidden />}
-        to={pb.newJob(slug, { evaluate: ref })}
+        to={pb.newJob(slug, { evaluate: ref, dataset: measuredOn(job) })}
         text={t('job.evaluate')}
       />
       <Next
@@ -236,4 +236,10 @@ function Next({ icon, to, text }: { icon: ReactNode; to: LinkProps; text: string
       {text}
     </Button>
   )
+}
+
+/** What the job was trained on: its test split is the first thing to measure on. */
+function measuredOn({ inputs }: Job): string | undefined {
+  const data = inputs.find(({ kind }) => kind === 'dataset')
+  return data ? `${data.dataset}@${data.number}` : undefined
 }
