@@ -1,4 +1,6 @@
 /** The road from nothing to a training: the example digits in, a job that learns from them out. */
+
+import { remember, remembered } from '@/util/preferences'
 import { live } from './live'
 import { readDataset } from './queries/datasets'
 import { publishExample } from './queries/home'
@@ -9,6 +11,8 @@ import type { DatasetDetail, Project } from './types'
 const DIGITS = 'digits'
 /** An import is told of as it ends; this is the slow twin. */
 const ASK_MS = 3000
+/** A page that was closed on the way is not an hour old: what was pressed then is still wanted. */
+const LEFT_MS = 3_600_000
 
 export const STEPS = ['upload', 'import', 'submit'] as const
 export type Step = (typeof STEPS)[number]
@@ -33,12 +37,19 @@ export class FirstModel extends Store {
     return this.step !== null && this.error === null && this.job === null
   }
 
+  /** Whether a page was closed or reloaded while it was on its way in this project. */
+  wasLeft(project: Project): boolean {
+    const [slug, at] = (remembered('first-model') ?? '').split(' ')
+    return !this.busy && slug === project.slug && Date.now() - Number(at) < LEFT_MS
+  }
+
   /** Never fails: what went wrong is in `error`, and starting again goes on from there. */
   async start(project: Project): Promise<void> {
     if (this.busy) return
     this.project = project.slug
     this.error = null
     this.job = null
+    remember('first-model', `${project.slug} ${Date.now()}`)
     try {
       this.to('upload')
       const published = await publishExample(project.slug, DIGITS)
@@ -61,6 +72,7 @@ export class FirstModel extends Store {
     } catch (error) {
       this.error = error
     }
+    remember('first-model', '')
     this.changed()
   }
 

@@ -9,6 +9,7 @@ type Name =
   | 'log-times'
   | 'smoothing'
   | 'nav-folded'
+  | 'first-model'
   | `seen.${string}`
   | `recent.${string}`
 

@@ -35,13 +35,17 @@ export function FirstModelPanel({ project, isFirst }: Props) {
   const road = useStore(firstModel)
   const isOurs = road.project === project.slug
   const job = isOurs ? road.job : null
+  const reason = jobCan.submit(project)
   useEffect(() => {
     if (!job) return
     firstModel.clear()
     void navigate(pb.job(project.slug, job))
   }, [job, navigate, project.slug])
+  const goesOn = isFirst && reason === undefined && firstModel.wasLeft(project)
+  useEffect(() => {
+    if (goesOn) void firstModel.start(project)
+  }, [goesOn, project])
   if (!isFirst && !isOurs) return null
-  const reason = jobCan.submit(project)
   const step = isOurs ? road.step : null
   const { error } = road
   return (
