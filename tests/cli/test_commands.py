@@ -115,7 +115,7 @@ class TestJobByName:
         with plane(answer) as server:
             result = run("jobs", "stop", "train", url=server.url)
 
-        assert (result.exit_code, result.stdout) == (0, "j2 running\n")
+        assert (result.exit_code, result.stdout) == (0, "j2 is being stopped\n")
         assert server.asked[-1].path == "/api/v1/projects/default/jobs/j2/stop"
 
     def test_that_no_job_has_is_said(self):

@@ -195,7 +195,7 @@ def stop_jobs(jobs_: tuple[str, ...], project: str, as_json: bool) -> None:
         print_json(stopped)
         return
     for job in stopped:
-        ended = job["ended_at"] is not None
+        ended = job["state"] in ENDED
         out.print(f"{job['id']} {job['state'] if ended else 'is being stopped'}")
 
 
