@@ -1,5 +1,6 @@
 """What a serving benchmark needs of an installation: database, Valkey, rows, replica, gateway."""
 
+import atexit
 import logging
 import os
 import secrets
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -48,24 +50,9 @@ class Ours:
 @contextmanager
 def serving() -> Iterator[Ours]:
     """A gateway process and a replica process, with a key and with metering, as in production."""
+    _stores()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="datahall-bench-")))
-        postgres = Postgres(
-            state=folder, port=free_port(), password=secrets.token_urlsafe(16), durable=False
-        )
-        postgres.prepare()
-        stack.enter_context(running(postgres.service(), log=folder / "postgres.log"))
-        valkey = Valkey(
-            state=folder, port=free_port(), password=secrets.token_urlsafe(16), durable=False
-        )
-        valkey.prepare()
-        stack.enter_context(running(valkey.service(), log=folder / "valkey.log"))
-        os.environ |= {
-            "DATABASE_URL": postgres.url(),
-            "REDIS_URL": valkey.url,
-            "DATAHALL_STATE": str(folder),
-            "DJANGO_SETTINGS_MODULE": "controlplane.settings.test",
-        }
         endpoint_id, key, replica_pid = _served(folder, stack)
         port = free_port()
         process = subprocess.Popen(
@@ -81,6 +68,30 @@ def serving() -> Iterator[Ours]:
             gateway_pid=process.pid,
             replica_pid=replica_pid,
         )
+
+
+@cache
+def _stores() -> None:
+    """One database and one Valkey for the whole run: Django reads only once where they are."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="datahall-bench-")))
+    postgres = Postgres(
+        state=folder, port=free_port(), password=secrets.token_urlsafe(16), durable=False
+    )
+    postgres.prepare()
+    stack.enter_context(running(postgres.service(), log=folder / "postgres.log"))
+    valkey = Valkey(
+        state=folder, port=free_port(), password=secrets.token_urlsafe(16), durable=False
+    )
+    valkey.prepare()
+    stack.enter_context(running(valkey.service(), log=folder / "valkey.log"))
+    os.environ |= {
+        "DATABASE_URL": postgres.url(),
+        "REDIS_URL": valkey.url,
+        "DATAHALL_STATE": str(folder),
+        "DJANGO_SETTINGS_MODULE": "controlplane.settings.test",
+    }
 
 
 def _served(folder: Path, stack: ExitStack) -> tuple[str, dict[str, str], int]:
