@@ -276,7 +276,7 @@ def inputs_of(run: Run) -> list[tuple[str, DatasetVersion | ModelVersion]]:
     rows = RunInput.objects.filter(run=run).select_related(
         "dataset_version__dataset", "model_version__model"
     )
-    return [(row.name, row.source) for row in rows.order_by("id")]
+    return [(row.name, row.source) for row in rows.order_by("name")]
 
 
 def unsettled() -> QuerySet[Run]:

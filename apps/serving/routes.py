@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 REST_SECONDS = 0.1  # between two looks, however much is said
 ASKED_SECONDS = 0.5  # between two looks that requests have asked for
-ASK_SECONDS = 2.0  # how long a request waits for a look of its own
+ASK_SECONDS = 5.0  # how long a request waits for a look of its own
 KEYS_OUTLIVE = timedelta(days=1)  # a deleted endpoint: so long its keys hear that it is gone
 
 

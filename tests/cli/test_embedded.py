@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from controlplane.cli.embedded import postgres as postgres_module
-from controlplane.cli.embedded.installation import DEFAULT_GATEWAY_PORT, HOST, Installation
+from controlplane.cli.embedded.installation import HOST, Installation
 from controlplane.cli.embedded.postgres import Postgres
 from controlplane.cli.embedded.service import EmbeddedError, running
 from controlplane.cli.embedded.valkey import Valkey
@@ -152,16 +152,13 @@ class TestPorts:
 
     def test_the_gateway_goes_elsewhere_if_its_usual_port_is_taken(self, tmp_path):
         with socket.socket() as stranger:
-            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                stranger.bind((HOST, DEFAULT_GATEWAY_PORT))
-                stranger.listen()
-            except OSError:
-                pass  # somebody else has it already
+            stranger.bind((HOST, 0))
+            stranger.listen()
+            taken = stranger.getsockname()[1]
 
-            chosen = Installation.open(tmp_path, port=free_port()).chosen
+            chosen = Installation.open(tmp_path, port=taken - 1).chosen
 
-        assert chosen.gateway_port not in (DEFAULT_GATEWAY_PORT, chosen.port)
+        assert chosen.gateway_port not in (taken, chosen.port)
 
     def test_the_gateway_leaves_its_port_to_a_web_server_that_wants_it(self, tmp_path):
         taken = Installation.open(tmp_path, port=free_port()).chosen.gateway_port

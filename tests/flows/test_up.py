@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(300)]
 SERVICES = {
     "postgres": "bin/postgres",
     "valkey": "valkey-server",
-    "web": "uvicorn",
+    "web": "controlplane.asgi",
+    "gateway": "controlplane.gateway",
     "controller": "controlplane.controller",
     "worker": "celery",
     "agent": "agents.node",

@@ -25,7 +25,6 @@ from controlplane.cli.embedded.valkey import Valkey
 CODE = Path(controlplane.__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8480
-DEFAULT_GATEWAY_PORT = 8481
 PORT_WAIT_SECONDS = 5.0  # for a predecessor that was killed to let go of its ports
 
 
@@ -80,9 +79,9 @@ class Installation:
             known |= {"port": port} if port else {}
             # a file from before there was a gateway has no port for it
             if known.get("gateway_port") in (None, known.get("port")):
-                known["gateway_port"] = _gateway_port(known.get("port"))
+                known["gateway_port"] = _gateway_port(known["port"])
             chosen = Chosen(**known)
-        except TypeError:
+        except (TypeError, KeyError):
             raise EmbeddedError(_damaged(file)) from None
         write_private(file, asdict(chosen))
         return cls(state, chosen)
@@ -270,11 +269,13 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _gateway_port(web_port: int | None) -> int:
-    """The usual port of a gateway, or a free one where that is taken."""
-    if web_port != DEFAULT_GATEWAY_PORT and _is_free(DEFAULT_GATEWAY_PORT):
-        return DEFAULT_GATEWAY_PORT
-    return _free_port()
+def _gateway_port(web_port: int) -> int:
+    """The one after the web server's, or a free one where that is taken.
+
+    Never the same number for two installations: both might find it free and only one could have it.
+    """
+    beside = web_port + 1
+    return beside if beside < 2**16 and _is_free(beside) else _free_port()
 
 
 def _free_port() -> int:
