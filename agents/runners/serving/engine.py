@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SIZE_UP_TO = 64  # rows; of larger batches only powers of two are warmed up
 TIMED = 3  # times; the quickest counts
-ENOUGH = 1.1  # of the best time per row
+ENOUGH = 1.05  # of the best time per row
 SMALL_PICTURE_BYTES = 64 * 1024  # such are decoded one after the other, a larger one alone
 
 
