@@ -156,7 +156,7 @@ class TestEvents:
 
 class TestWhatIsRemembered:
     def test_of_reasons_to_wait_is_bounded(self, monkeypatch, project):
-        monkeypatch.setattr(workloads, "MOST_WAITS", 3)
+        monkeypatch.setattr(workloads.moves, "MOST_WAITS", 3)
         gang = hosts.gang()
         for number in range(9):
             why = {gang.id: Reason(code=f"reason_{number}")}
@@ -167,7 +167,7 @@ class TestWhatIsRemembered:
         assert [e.reason["code"] for e in events] == ["no_nodes", "reason_0", "reason_1"]
 
     def test_of_moves_is_bounded_but_for_the_end(self, monkeypatch, project):
-        monkeypatch.setattr(workloads, "MOST_EVENTS", 2)
+        monkeypatch.setattr(workloads.moves, "MOST_EVENTS", 2)
         host = agent()
         make.script(project)
 

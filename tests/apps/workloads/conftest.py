@@ -7,5 +7,6 @@ from apps.workloads import services
 def published(monkeypatch) -> list:
     """What the workloads app says, without waiting for a commit."""
     events: list = []
-    monkeypatch.setattr(services, "publish", events.append)
+    for writer in (services.moves, services.placing):
+        monkeypatch.setattr(writer, "publish", events.append)
     return events

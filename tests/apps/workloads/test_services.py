@@ -545,7 +545,7 @@ class TestReconcile:
         assert Outbox.objects.filter(op="stop", settled_at=None).count() == 1
 
     def test_gives_only_so_many_orders_at_once(self, monkeypatch):
-        monkeypatch.setattr(services, "MOST_STRANGERS", 1)
+        monkeypatch.setattr(services.reporting, "MOST_STRANGERS", 1)
         workload = started()
         others = [started() for _ in range(3)]
         old = [self.listed(other, fence=other.gang.fence - 100) for other in others]
