@@ -15,6 +15,7 @@ import type { Range } from '@/ui/LineChart'
 import { Panel } from '@/ui/Panel'
 import { TimeChart } from '@/ui/TimeChart'
 import { pb, type TrafficRange } from '@/util/path-builder'
+import { refusalName } from '@/util/refusals'
 import { RANGE_SECONDS, RANGES } from '@/util/traffic-ranges'
 import classes from './EndpointPage.module.css'
 import { Replicas } from './Replicas'
@@ -153,7 +154,7 @@ interface DrawnProps extends Props {
 }
 
 function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) {
-  const { t, format, say } = useI18n()
+  const { t, format } = useI18n()
   const view = useEndpointView()
   const sync = `endpoint-${endpoint.id}`
   const onZoom = (chosen: Range | null) =>
@@ -199,7 +200,7 @@ function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) 
               { name: t('endpoints.all_requests'), values: series.requests, color: 0 },
               { name: t('endpoints.errors'), values: series.errors, color: 4 },
               ...refused.slice(0, 4).map(({ code, values }, i) => ({
-                name: code,
+                name: refusalName(code, t),
                 values,
                 color: [1, 2, 3, 5][i] ?? 7,
               })),
@@ -208,8 +209,8 @@ function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) 
           {refused.length > 0 && (
             <ul className={classes.legend} aria-label={t('endpoints.refused')}>
               {refused.map(({ code, all }) => (
-                <li key={code} title={say({ code })}>
-                  <code>{code}</code> {format.number(all * series.step)}
+                <li key={code} title={code}>
+                  {refusalName(code, t)} {format.number(all * series.step)}
                 </li>
               ))}
             </ul>
