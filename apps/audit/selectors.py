@@ -41,9 +41,9 @@ def deeds_in(project_id: UUID) -> QuerySet[Entry]:
     return entries_of(project_id).exclude(action__in=UNTOLD)
 
 
-def entries_about(object_id: UUID) -> QuerySet[Entry]:
-    """What was done to one object, oldest first."""
-    return Entry.objects.filter(object_id=object_id).order_by("seq")
+def entries_about(*object_ids: UUID) -> QuerySet[Entry]:
+    """What was done to these objects, oldest first."""
+    return Entry.objects.filter(object_id__in=object_ids).order_by("seq")
 
 
 def entries_of(project_id: UUID) -> QuerySet[Entry]:

@@ -4,7 +4,6 @@ import type { LinkProps } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useMemo } from 'react'
 import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
-import type { MessageKey } from '@/i18n/translate'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
@@ -23,7 +22,7 @@ interface Props<Row extends Named> {
   link: (row: Row) => LinkProps
   /** What a row's name must hold; '' shows all. */
   name: string
-  noneFound: MessageKey
+  noneFound: string
   onClear: () => void
   /** Names the file of a download, and what is remembered of the columns. */
   file: string
@@ -71,7 +70,7 @@ export function NamedList<Row extends Named>(props: Props<Row>) {
           remember={remember}
           empty={
             sought ? (
-              <EmptyState title={t(noneFound)}>
+              <EmptyState title={noneFound}>
                 <Button size="xs" variant="default" onClick={onClear}>
                   {t('clear_filter')}
                 </Button>

@@ -145,7 +145,7 @@ function DatasetList({ project, name, onUpload, onClear }: ListProps) {
       columns={useColumns()}
       link={link}
       name={name}
-      noneFound="datasets.none_found"
+      noneFound={t('datasets.none_found')}
       onClear={onClear}
       file={`${project.slug}-datasets`}
       remember="datasets"

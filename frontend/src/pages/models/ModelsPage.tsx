@@ -62,7 +62,7 @@ function ModelList({ project, name, onClear }: ListProps) {
       columns={useColumns()}
       link={link}
       name={name}
-      noneFound="models.none_found"
+      noneFound={t('models.none_found')}
       onClear={onClear}
       file={`${project.slug}-models`}
       remember="models"
