@@ -1,11 +1,11 @@
-import { Alert, Skeleton } from '@mantine/core'
+import { Skeleton } from '@mantine/core'
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query'
 import { useMemo } from 'react'
-import { useRefusal } from '@/hooks/use-refusal'
 import { type Said, useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 
 interface Happened {
   at: string
@@ -25,7 +25,6 @@ interface Props<Event extends Happened> {
 /** What happened to something, why, and who did it. */
 export function EventList<Event extends Happened>({ label, empty, pages, runs }: Props<Event>) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = pages
   const columns = useColumns(runs === true)
   // an event has no name of its own: its place in the list does not change
@@ -35,11 +34,7 @@ export function EventList<Event extends Happened>({ label, empty, pages, runs }:
   )
   return (
     <Panel label={label}>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       {rows ? (
         <DataTable
           label={label}

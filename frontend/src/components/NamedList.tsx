@@ -1,12 +1,12 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query'
 import type { LinkProps } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useMemo } from 'react'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import classes from './NamedList.module.css'
 
 interface Named {
@@ -37,7 +37,6 @@ const rowKey = ({ id }: Named) => id
 export function NamedList<Row extends Named>(props: Props<Row>) {
   const { label, pages, columns, link, name, noneFound, onClear, file, remember, empty } = props
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = pages
   const sought = name.toLocaleLowerCase()
   const rows = useMemo(
@@ -53,11 +52,7 @@ export function NamedList<Row extends Named>(props: Props<Row>) {
   }, [sought, hasNextPage, isFetchingNextPage, fetchNextPage])
   return (
     <Panel label={label} className={classes.list}>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       {(rows !== undefined || !error) && (
         <DataTable
           label={label}

@@ -1,4 +1,4 @@
-import { Alert, Button, TextInput } from '@mantine/core'
+import { Button, TextInput } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -6,7 +6,6 @@ import { auditCan } from '@/api/can'
 import { auditQuery } from '@/api/queries/admin'
 import type { AuditEntry, Project } from '@/api/types'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
@@ -14,6 +13,7 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import classes from './admin.module.css'
 
 const route = getRouteApi('/signed-in/projects/$project/audit')
@@ -34,7 +34,6 @@ export default function AuditPage() {
 
 function Entries({ project }: { project: Project }) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const { action } = route.useSearch()
   const navigate = route.useNavigate()
   const [typed, type] = useState(action ?? '')
@@ -99,11 +98,7 @@ function Entries({ project }: { project: Project }) {
           onChange={(event) => type(event.currentTarget.value)}
         />
       </form>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       <DataTable
         label={t('admin.audit')}
         columns={columns}

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { Braces } from 'lucide-react'
@@ -19,6 +19,7 @@ import { CodeBlock } from '@/ui/CodeBlock'
 import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
+import { Refusal } from '@/ui/Refusal'
 import { CLOCK_WARN_MS } from '@/util/node-checks'
 import { pb } from '@/util/path-builder'
 import classes from './fleet.module.css'
@@ -29,20 +30,13 @@ const route = getRouteApi('/signed-in/nodes/$node')
 
 export default function NodePage() {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { node: id } = route.useParams()
   const { data: node, error } = useQuery(nodeQuery(id))
   useRefreshOn(`node.${id}`, nodeQuery(id).queryKey)
   useTitle(node?.name ?? t('node.name'))
   if (error instanceof ApiProblem && error.status === 404) return <NotFoundPage />
   if (!node) {
-    return error ? (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
-    ) : (
-      <Skeleton height={400} aria-label={t('loading')} />
-    )
+    return error ? <Refusal of={error} /> : <Skeleton height={400} aria-label={t('loading')} />
   }
   // another node is another page: nothing of the one before stays
   return <Loaded key={node.id} node={node} />
