@@ -21,8 +21,15 @@ INTERRUPT_GRACE_SECONDS = 10.0
 class Supervisor:
     """Idempotent verbs: what is asked for twice happens once."""
 
-    def __init__(self, around: Surroundings, *, on_settled: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        on_settled: Callable[[], None],
+        workload: Callable[[Claim, Surroundings], Workload] = Workload,
+    ) -> None:
         self._around = around
+        self._workload = workload  # who sees a claim through
         self._on_settled = on_settled  # there may be orders that waited for it
         self._journal: Journal = around.journal
         self._workloads: dict[UUID, Workload] = {}
@@ -111,7 +118,7 @@ class Supervisor:
         self._stored[at.workload, tail.stream] = tail.acknowledged
 
     def _attend(self, claim: Claim) -> None:
-        workload = Workload(claim, self._around)
+        workload = self._workload(claim, self._around)
         before = self._tasks.get(claim.workload)  # of an older fence, settled and tidying up
         self._workloads[claim.workload] = workload
         self._tasks[claim.workload] = asyncio.create_task(

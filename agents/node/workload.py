@@ -179,6 +179,18 @@ class Workload:
 
     async def _prepare(self) -> tuple[WorkloadSpec, StartAnswer]:
         """Everything before a process: what it is, the yes, and its inputs."""
+        spec, answer = await self._agree()
+        if isinstance(spec.payload, ServeSpec):
+            await self._in_thread(self._around.journal.await_service, self.claim)
+        self._tickets = {ticket.digest: ticket for ticket in answer.tickets}
+        with self._around.store.pinned(self._tickets):
+            await asyncio.to_thread(self._workspace.create)
+            await each(self._fetch, self._wanted(spec), at_once=FETCHES_AT_ONCE)
+            await asyncio.to_thread(self._around.store.shrink)
+        return spec, answer
+
+    async def _agree(self) -> tuple[WorkloadSpec, StartAnswer]:
+        """What it is, as it was signed, and the control plane's yes."""
         if self.state not in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
             raise Failed("workspace_lost")
         body = await self._ask(lambda: self._around.control_plane.spec(self.id), "spec")
@@ -188,13 +200,6 @@ class Workload:
         answer = await self._approval()
         await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
         self.state = WorkloadState.STARTING
-        if isinstance(spec.payload, ServeSpec):
-            await self._in_thread(self._around.journal.await_service, self.claim)
-        self._tickets = {ticket.digest: ticket for ticket in answer.tickets}
-        with self._around.store.pinned(self._tickets):
-            await asyncio.to_thread(self._workspace.create)
-            await each(self._fetch, self._wanted(spec), at_once=FETCHES_AT_ONCE)
-            await asyncio.to_thread(self._around.store.shrink)
         return spec, answer
 
     def _wanted(self, spec: WorkloadSpec) -> Iterator[tuple[FileRef, Path]]:

@@ -55,6 +55,7 @@ class Inventory(Message):
     disk_bytes: int
     devices: list[DeviceInfo] = []
     facts: dict[str, Any] = {}  # driver, CUDA, torch, kernel, python, cpu model
+    simulated: bool = False  # there is no such host: whatever runs on it is pretended (agent 0.1.0)
 
 
 class Heartbeat(Message, tag="heartbeat"):

@@ -27,6 +27,7 @@ class Node(BaseModel):
     protocol_version = models.PositiveSmallIntegerField(default=0)
     clock_offset_ms = models.IntegerField(default=0)  # node minus server
     hostname = models.CharField(max_length=255, blank=True)
+    simulated = models.BooleanField(default=False)  # there is no such host: shown wherever it is
     facts = models.JSONField(default=dict)
     disk_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.PositiveIntegerField()

@@ -32,6 +32,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             "id",
             "name",
             "hostname",
+            "simulated",
             "contact",
             "last_contact_at",
             "cordoned_at",

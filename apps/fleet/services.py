@@ -351,6 +351,7 @@ def _take_offer(node: Node, offered: Inventory) -> None:
     """What the node has; never less than what is reserved on it."""
     node.hostname = offered.hostname
     node.facts = offered.facts
+    node.simulated = offered.simulated
     node.disk_bytes = offered.disk_bytes
     node.cpu_millis = max(offered.cpu_millis, node.reserved_cpu_millis)
     node.memory_bytes = max(offered.memory_bytes, node.reserved_memory_bytes)

@@ -32,6 +32,7 @@ class Gang(BaseModel):
     device_count = models.PositiveSmallIntegerField(default=0)
     device_kind = models.CharField(max_length=128, blank=True)
     device_memory_bytes = models.BigIntegerField(default=0)
+    simulated = models.BooleanField(default=False)  # on simulated nodes, and nowhere else
 
     placed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

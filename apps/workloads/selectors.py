@@ -71,11 +71,16 @@ def resources_of(gang: Gang) -> Resources:
         device_count=gang.device_count,
         device_kind=gang.device_kind,
         device_memory_bytes=gang.device_memory_bytes,
+        simulated=gang.simulated,
     )
 
 
-def queue() -> list[placement.Waiting]:
-    """Every gang that waits for room."""
+# Simulated nodes are a fleet of their own, with a queue of its own: nothing that is to be computed
+# ever goes there, and what is only pretended takes no real node's room.
+
+
+def queue(*, simulated: bool = False) -> list[placement.Waiting]:
+    """Every gang that waits for room in one of the two fleets."""
     return [
         placement.Waiting(
             gang_id=gang.id,
@@ -84,13 +89,13 @@ def queue() -> list[placement.Waiting]:
             size=gang.size,
             resources=resources_of(gang),
         )
-        for gang in Gang.objects.waiting()
+        for gang in Gang.objects.waiting().filter(simulated=simulated)
     ]
 
 
-def snapshot() -> placement.Snapshot:
+def snapshot(*, simulated: bool = False) -> placement.Snapshot:
     """The nodes that may take work now, with what is free on each, and how many may not."""
-    nodes = list(Node.objects.filter(removed_at=None).order_by("name"))
+    nodes = list(Node.objects.filter(removed_at=None, simulated=simulated).order_by("name"))
     ready = [n for n in nodes if n.contact == Contact.FRESH and n.cordoned_at is None]
     cordoned = sum(node.cordoned_at is not None for node in nodes)
     devices = _devices(ready, healthy=True)
@@ -114,9 +119,9 @@ def snapshot() -> placement.Snapshot:
     )
 
 
-def capacities() -> list[placement.Node]:
+def capacities(*, simulated: bool = False) -> list[placement.Node]:
     """Every node as if it were empty, reachable or not: what could ever be held."""
-    nodes = list(Node.objects.filter(removed_at=None).order_by("name"))
+    nodes = list(Node.objects.filter(removed_at=None, simulated=simulated).order_by("name"))
     devices = _devices(nodes, healthy=None)
     return [
         placement.Node(
@@ -145,19 +150,24 @@ class Forecast:
 
 def forecast(resources: Resources, *, priority: int, at: datetime) -> Forecast:
     """Where a demand would fit, and whether it would wait; nothing is reserved by asking."""
-    fit = placement.fit(snapshot(), queue(), resources, priority=priority, since=at)
-    refusal = placement.refuse(resources, 1, capacities())
+    which = resources.simulated
+    fit = placement.fit(
+        snapshot(simulated=which), queue(simulated=which), resources, priority=priority, since=at
+    )
+    refusal = placement.refuse(resources, 1, capacities(simulated=which))
     return Forecast(
-        nodes=sorted([*fit.nodes, *_absent()], key=lambda node: (node.node, node.node_id)),
+        nodes=sorted(
+            [*fit.nodes, *_absent(simulated=which)], key=lambda node: (node.node, node.node_id)
+        ),
         reason=refusal or fit.reason,
         ever=refusal is None,
         largest=fit.largest,
     )
 
 
-def _absent() -> list[placement.NodeFit]:
+def _absent(*, simulated: bool) -> list[placement.NodeFit]:
     """The nodes that may take nothing now."""
-    nodes = Node.objects.filter(removed_at=None)
+    nodes = Node.objects.filter(removed_at=None, simulated=simulated)
     absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
     return [placement.NodeFit(node.id, node.name, fleet.absence(node)) for node in absent]
 
@@ -262,6 +272,7 @@ def fleet_map(viewer: User) -> list[dict[str, Any]]:
         {
             "id": node.id,
             "name": node.name,
+            "simulated": node.simulated,
             "contact": node.contact,
             "cordoned_at": node.cordoned_at,
             "cordon_reason": node.cordon_reason,
@@ -275,7 +286,8 @@ def fleet_map(viewer: User) -> list[dict[str, Any]]:
             ],
         }
         for node in nodes.only(
-            "id", "name", "contact", "cordoned_at", "cordon_reason", *HOST_FIELDS
+            *("id", "name", "simulated", "contact", "cordoned_at", "cordon_reason"),
+            *HOST_FIELDS,
         )
     ]
 

@@ -66,6 +66,7 @@ def request_gang(
         device_count=resources.device_count,
         device_kind=resources.device_kind,
         device_memory_bytes=resources.device_memory_bytes,
+        simulated=resources.simulated,
         waiting_reason=None if nodes else reasons.to_row(Reason(code="no_nodes")),
     )
     bodies = [encode_spec(spec) for spec in specs]
@@ -87,7 +88,7 @@ def request_gang(
 
 def check_demand(*, resources: Resources, size: int = 1) -> list[placement.Node]:
     """Raise ``DemandTooLarge`` if no nodes could ever hold this; the nodes it was compared with."""
-    nodes = selectors.capacities()
+    nodes = selectors.capacities(simulated=resources.simulated)
     if refusal := placement.refuse(resources, size, nodes):
         raise DemandTooLarge(refusal)
     return nodes
@@ -107,6 +108,7 @@ def assign(*, gang_id: UUID, places: Sequence[placement.Place], at: datetime) ->
         contact=Contact.FRESH,
         cordoned_at=None,
         removed_at=None,
+        simulated=gang.simulated,
     )
     nodes = {node.id: node for node in ready}
     resources = selectors.resources_of(gang)

@@ -65,6 +65,7 @@ def show_node(name: str, as_json: bool) -> None:
             "name": node["name"],
             "host": node["hostname"],
             "state": _state(node),
+            "simulated": "there is no such host" if node["simulated"] else None,
             "last contact": moment(node["last_contact_at"]),
             "cores": f"{node['cpu_millis'] / 1000:g}",
             "memory": size(node["memory_bytes"]),
@@ -151,7 +152,10 @@ def find_node(client: Client, name: str) -> Any:
 
 def _state(node: dict[str, Any]) -> str:
     reach = {"fresh": "ready", "suspect": "unreachable"}.get(node["contact"], node["contact"])
-    if not node["cordoned_at"]:
-        return str(reach)
-    why = f" ({node['cordon_reason']})" if node.get("cordon_reason") else ""
-    return f"{reach}, cordoned{why}"
+    said = [str(reach)]
+    if node["simulated"]:
+        said.append("simulated")
+    if node["cordoned_at"]:
+        why = f" ({node['cordon_reason']})" if node.get("cordon_reason") else ""
+        said.append(f"cordoned{why}")
+    return ", ".join(said)
