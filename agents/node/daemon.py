@@ -89,6 +89,7 @@ class Daemon:
             state,
             name=identity.node.hex[:12],
             simulated_gpus=self._options.simulated_gpus,
+            in_use=supervisor.devices_in_use,
         )
         link = Link(
             identity.url,

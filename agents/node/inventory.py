@@ -10,7 +10,7 @@ from agents.telemetry import host
 from agents.telemetry.nvml import Nvml
 from agents.telemetry.processes import Owners
 from agents.telemetry.sampler import Readings
-from agents.telemetry.simulated import SimulatedDevices
+from agents.telemetry.simulated import InUse, SimulatedDevices
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ DRIVER_SECONDS = 20.0  # a driver that takes longer to answer hangs
 class AllDevices:
     """The GPUs of this host, and the simulated ones asked for."""
 
-    def __init__(self, name: str, simulated: int, owners: Owners) -> None:
+    def __init__(self, name: str, simulated: int, owners: Owners, in_use: InUse) -> None:
         self._owners = owners
-        self._readers = (Nvml(), SimulatedDevices(simulated, name))
+        self._readers = (Nvml(), SimulatedDevices(simulated, name, in_use=in_use))
 
     def devices(self) -> list[DeviceInfo]:
         return [device for reader in self._readers for device in reader.devices()]
@@ -41,14 +41,16 @@ class AllDevices:
 class Hardware:
     """Asks the drivers once, and for a limited time; the limits of memory and cores every time."""
 
-    def __init__(self, state: State, *, name: str = "", simulated_gpus: int = 0) -> None:
+    def __init__(
+        self, state: State, *, name: str = "", simulated_gpus: int = 0, in_use: InUse = dict
+    ) -> None:
         self._state = state
         self.facts = host.facts()
         self.devices: list[DeviceInfo] = []
         self.reader: AllDevices | SimulatedDevices = SimulatedDevices(0, name)
 
         def ask() -> None:
-            reader = AllDevices(name, simulated_gpus, Owners(state.workloads))
+            reader = AllDevices(name, simulated_gpus, Owners(state.workloads), in_use)
             found = reader.devices(), self.facts | reader.facts()
             self.reader, (self.devices, self.facts) = reader, found
 

@@ -58,6 +58,15 @@ class Supervisor:
     def workloads(self) -> list[Workload]:
         return list(self._workloads.values())
 
+    def devices_in_use(self) -> dict[str, int | None]:
+        """The devices that workloads here hold, with the payload's process. From any thread."""
+        return {
+            uuid: workload.pid
+            for workload in list(self._workloads.values())
+            if workload.state.holds_room
+            for uuid in workload.devices
+        }
+
     def running(self) -> list[RunningWorkload]:
         """Everything the control plane may still count on this node for."""
         return [

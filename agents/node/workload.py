@@ -103,6 +103,8 @@ class Workload:
         self.claim = claim
         self.state = claim.state
         self.log, self.metrics = _tails(claim, around)
+        self.devices: list[str] = []  # leased to it, once its start is approved
+        self.pid: int | None = None  # of its payload, while that runs
         self._around = around
         self._workspace = Workspace(around.workloads / str(claim.workload))
         self._shim: Process | None = None  # while it runs
@@ -198,6 +200,7 @@ class Workload:
             raise Failed("spec_altered")
         spec = decode_spec(body)
         answer = await self._approval()
+        self.devices = answer.devices
         await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
         self.state = WorkloadState.STARTING
         return spec, answer
@@ -275,7 +278,14 @@ class Workload:
         host = self._around.advertise_host or services.advertised_host(self._around.url)
         here.write(
             "order.json",
-            workspace.order(here, spec, environments=self._around.environments, env=env, host=host),
+            workspace.order(
+                here,
+                spec,
+                environments=self._around.environments,
+                env=env,
+                host=host,
+                devices=answer.devices,
+            ),
         )
         here.write(
             "spec.json",
@@ -311,10 +321,11 @@ class Workload:
         """Until the shim is gone; how the payload ended, and when."""
         started = self._workspace.started()
         assert started is not None
+        self.devices = self.devices or self._workspace.devices()
         if self.state in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
             await self._report(WorkloadState.RUNNING, at=started.at)
         if started.is_alive():
-            self._shim = started.shim
+            self._shim, self.pid = started.shim, started.payload.pid
             if self._asked is not None:
                 await self._pass_on(started.shim, self._asked)
             async with asyncio.TaskGroup() as meanwhile:
@@ -339,7 +350,7 @@ class Workload:
 
     async def _gone(self, process: Process) -> None:
         await gone(process)
-        self._shim = None
+        self._shim = self.pid = None
         if self._child is not None:
             await asyncio.to_thread(self._child.wait)
 

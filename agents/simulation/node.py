@@ -47,7 +47,8 @@ class SimulatedNode:
         self.name = name
         self.state = state
         self._job_seconds = job_seconds
-        self._devices = SimulatedDevices(gpus, name)
+        self._supervisor: Supervisor | None = None  # while it is at work
+        self._devices = SimulatedDevices(gpus, name, in_use=self._in_use)
         self._host = host.SimulatedHost(name)
 
     def inventory(self) -> Inventory:
@@ -130,6 +131,7 @@ class SimulatedNode:
             on_settled=lambda: pull.look(),
             workload=partial(Pretended, seconds=self._job_seconds),
         )
+        self._supervisor = supervisor
         orders = Orders(identity.node, verification_keys(identity.signing_keys), clock, supervisor)
         pull = Pull(plane, orders)
         link = Link(
@@ -165,6 +167,9 @@ class SimulatedNode:
             await supervisor.close()
             await plane.close()
             database.close()
+
+    def _in_use(self) -> dict[str, int | None]:
+        return self._supervisor.devices_in_use() if self._supervisor else {}
 
     def _hello(self, identity: Identity) -> Hello:
         return Hello(

@@ -38,7 +38,7 @@ class Pretended(Workload):
 
     async def _spawn(self, spec: WorkloadSpec, answer: StartAnswer) -> None:
         self._workspace.log.write_text(FIRST_LINE)
-        self._workspace.write("pretended.json", {"at": time.time()})
+        self._workspace.write("pretended.json", {"at": time.time(), "devices": answer.devices})
 
     async def _run(self) -> None:
         if self._began_at() is None:
@@ -76,4 +76,5 @@ class Pretended(Workload):
             found = json.loads((self._workspace.folder / "pretended.json").read_text())
         except FileNotFoundError:
             return None
+        self.devices = found.get("devices", [])
         return float(found["at"])
