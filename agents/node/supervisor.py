@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
+from agents.node.failures import Failed
 from agents.node.journal import Claim, Journal
 from agents.node.tails import Tail
 from agents.node.workload import Asked, Surroundings, Workload
@@ -66,6 +67,20 @@ class Supervisor:
             if workload.state.holds_room
             for uuid in workload.devices
         }
+
+    def holders(self, device: str) -> list[Workload]:
+        """The workloads that hold a device. From any thread."""
+        return [
+            workload
+            for workload in list(self._workloads.values())
+            if workload.state.holds_room and device in workload.devices
+        ]
+
+    async def hit(self, device: str, why: Failed) -> None:
+        """A device has failed: end what runs on it, and put that down to the device."""
+        for workload in self.workloads():
+            if device in workload.devices:
+                await workload.hit(why)
 
     def running(self) -> list[RunningWorkload]:
         """Everything the control plane may still count on this node for."""

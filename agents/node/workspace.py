@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from agents.node import shim
-from agents.node.failures import TAIL_BYTES, Exit, last_line
+from agents.node.failures import TAIL_BYTES, Exit, Failed, last_line
+from agents.protocol.base import Reason
 from agents.protocol.rest import StartAnswer
 from agents.protocol.specs import WorkloadSpec
 from agents.protocol.workloads import Cause
@@ -137,6 +138,15 @@ class Workspace:
         """The hardware's own names of the devices that it was given."""
         found = self._read("order.json") or {}
         return [str(uuid) for uuid in found.get("devices", [])]
+
+    def fault(self) -> Failed | None:
+        """What the daemon wrote down of a device that failed."""
+        found = self._read("fault.json")
+        if found is None:
+            return None
+        failed = Failed(str(found["code"]), cause=Cause.HARDWARE)
+        failed.reason = Reason(code=str(found["code"]), params=dict(found["params"]))
+        return failed
 
     def service(self, limit: int) -> bytes | None:
         """What a payload that serves says of itself, unread: a payload can write here."""
