@@ -449,7 +449,7 @@ class Workload:
         if self._fault is None and (found := self._workspace.fault()):
             self._fault = found  # of before this agent was started
         if ended.stop_cause is Cause.HARDWARE:
-            return self._fault or Failed("device_failed", cause=Cause.HARDWARE)
+            return self._fault or Failed("device_fault", cause=Cause.HARDWARE)
         if ended.exit_code == 0 or ended.stop_cause is not None:
             return None
         if self._fault is None and any(not is_simulated(uuid) for uuid in self.devices):

@@ -34,6 +34,8 @@ class Gang(BaseModel):
     device_memory_bytes = models.BigIntegerField(default=0)
     simulated = models.BooleanField(default=False)  # on simulated nodes, and nowhere else
 
+    avoid = models.JSONField(default=list)  # ids of nodes that are chosen only if no others will do
+
     placed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     waiting_reason = models.JSONField(null=True)  # Reason: why it is not placed yet

@@ -88,6 +88,7 @@ def queue(*, simulated: bool = False) -> list[placement.Waiting]:
             since=gang.created_at,
             size=gang.size,
             resources=resources_of(gang),
+            avoid=frozenset(UUID(node) for node in gang.avoid),
         )
         for gang in Gang.objects.waiting().filter(simulated=simulated)
     ]
@@ -115,6 +116,9 @@ def snapshot(*, simulated: bool = False) -> placement.Snapshot:
             for node in ready
         ),
         cordoned=cordoned,
+        unhealthy=Device.objects.filter(
+            node__in=ready, present=True, divided=False, healthy=False
+        ).count(),
         unreachable=len(nodes) - len(ready) - cordoned,
     )
 
@@ -175,7 +179,8 @@ def _absent(*, simulated: bool) -> list[placement.NodeFit]:
 def _devices(
     nodes: Sequence[Node], *, healthy: bool | None
 ) -> defaultdict[UUID, tuple[placement.Device, ...]]:
-    rows = Device.objects.filter(node__in=nodes, present=True).order_by("index", "id")
+    rows = Device.objects.filter(node__in=nodes, present=True, divided=False)
+    rows = rows.order_by("index", "uuid", "id")
     if healthy is not None:
         rows = rows.filter(healthy=healthy)
     devices: defaultdict[UUID, tuple[placement.Device, ...]] = defaultdict(tuple)
@@ -262,7 +267,7 @@ def fleet_map(viewer: User) -> list[dict[str, Any]]:
         Lease.objects.filter(ended_at=None).values_list("device_id", "workload__gang__project_id")
     )
     devices: defaultdict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
-    rows = Device.objects.filter(node__removed_at=None, present=True).values_list(
+    rows = Device.objects.filter(node__removed_at=None, present=True, divided=False).values_list(
         "node_id", "index", "uuid", "id", "name", "memory_bytes", "healthy", "simulated"
     )
     for node_id, *rest in rows.iterator(chunk_size=2000):
@@ -324,6 +329,12 @@ def events_of(gang_ids: Collection[UUID]) -> dict[UUID, list[WorkloadEvent]]:
 def first_workload(gang: Gang) -> Workload:
     """The workload of rank 0: a gang's face."""
     return min(gang.workloads.all(), key=lambda workload: workload.rank)
+
+
+def failed_on(gang_ids: Collection[UUID], causes: Collection[Cause]) -> set[UUID]:
+    """The nodes where workloads of these gangs have failed for one of these causes."""
+    rows = Workload.objects.filter(gang__in=set(gang_ids), cause__in=[c.value for c in causes])
+    return set(rows.exclude(node=None).values_list("node_id", flat=True))
 
 
 def started_at(gang: Gang) -> datetime | None:
