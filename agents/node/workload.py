@@ -56,7 +56,7 @@ TRIES = 3  # at what should not fail twice
 FETCHES_AT_ONCE = 8
 SENDS_AT_ONCE = 4
 HIT_GRACE_SECONDS = 5.0  # for what runs on a device that has failed; it may be able to save itself
-LATE_SECONDS = 2.0  # a payload may see its device fail before the driver says so
+LATE_SECONDS = 3.0  # a payload may see its device fail before the driver says so
 FREE_SECONDS = 30.0  # until a device that is leased to us has to be free of what was there before
 
 T = TypeVar("T")

@@ -61,7 +61,7 @@ class Sampler:
         self._on_block = on_block
         self._clock = clock
         self._kept: list[Live] = []
-        self._newest: dict[str, Readings] = {}
+        self._newest: dict[str, Readings] | None = None  # until there was one
         self._processes: list[DeviceProcess] = []
         self._taken = 0
         self._stopping = threading.Event()
@@ -71,10 +71,16 @@ class Sampler:
         self._thread.start()
 
     def taken(self, devices: Sequence[str]) -> str | None:
-        """One of these whose memory is in use, as of the newest reading; None if all are free."""
+        """One of these whose memory is in use, as of the newest reading; None if all are free.
+
+        Before the first reading nobody knows: then none is free. One that gives none is.
+        """
+        newest = self._newest
         for uuid in devices:
-            used = self._newest.get(uuid, {}).get("memory_used_bytes")
-            if used is not None and used > FREE_BELOW_BYTES and not is_simulated(uuid):
+            if is_simulated(uuid):
+                continue
+            used = None if newest is None else newest.get(uuid, {}).get("memory_used_bytes")
+            if newest is None or (used is not None and used > FREE_BELOW_BYTES):
                 return uuid
         return None
 
@@ -107,6 +113,7 @@ class Sampler:
             try:
                 self.take()
             except Exception:
+                self._newest = self._newest or {}
                 log.exception("a reading failed")  # the next second has another
             # a slow reading skips seconds instead of running after them
             due = max(due + PERIOD_SECONDS, time.monotonic())
