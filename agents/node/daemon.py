@@ -15,6 +15,7 @@ from agents.node.client import ControlPlane
 from agents.node.clock import Clock
 from agents.node.config import Identity, State, verification_keys
 from agents.node.database import Database
+from agents.node.faults import Faults
 from agents.node.inventory import Hardware
 from agents.node.journal import Journal
 from agents.node.letterbox import Letterbox
@@ -27,6 +28,7 @@ from agents.node.workload import Surroundings, until_readable
 from agents.protocol import PROTOCOL_VERSION
 from agents.protocol.link import Hello, Live
 from agents.telemetry import host
+from agents.telemetry.events import Events
 from agents.telemetry.sampler import PackedBlock, Sampler
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,8 @@ class Daemon:
                 advertise_host=self._options.advertise_host,
                 lifeline=self._lifeline,
                 on_news=lambda: link.wake(),
+                taken=lambda devices: sampler.taken(devices),
+                on_fault=lambda fault: faults.take(fault),
             ),
             on_settled=lambda: pull.look(),
         )
@@ -84,12 +88,17 @@ class Daemon:
             identity.node, verification_keys(identity.signing_keys), clock, supervisor
         )
         pull = Pull(plane, self._orders)
+        faults = Faults(spool, supervisor, asyncio.get_running_loop(), on_news=lambda: link.wake())
         hardware = await asyncio.to_thread(
             Hardware,
             state,
             name=identity.node.hex[:12],
             simulated_gpus=self._options.simulated_gpus,
+            in_use=supervisor.devices_in_use,
+            on_fault=faults.take,
         )
+        faults.know(hardware.devices)
+        events = Events(hardware.cards, faults.take)
         link = Link(
             identity.url,
             plane,
@@ -102,6 +111,7 @@ class Daemon:
         sampler = self._sampler(hardware, link, spool)
         await supervisor.recover()
         sampler.start()
+        events.start()
         parts = [link.run(), _keep_positions(supervisor)]
         if self._options.use_pull:
             parts.append(pull.run())
@@ -124,6 +134,7 @@ class Daemon:
             await asyncio.gather(*tasks, return_exceptions=True)
             await supervisor.close()
             await asyncio.to_thread(sampler.stop)
+            await asyncio.to_thread(events.stop)
             await plane.close()
             database.close()
 

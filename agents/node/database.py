@@ -37,11 +37,12 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 class Database:
     """A connection that threads take turns with; one transaction at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self._turn = threading.RLock()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
+        # where it need not outlive the machine, only the process
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         path.chmod(0o600)
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version == 0:

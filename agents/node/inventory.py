@@ -7,10 +7,12 @@ import threading
 from agents.node.config import State
 from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory
 from agents.telemetry import host
-from agents.telemetry.nvml import Nvml
+from agents.telemetry.faults import OnFault, ignore
+from agents.telemetry.nvml import Card, Nvml
+from agents.telemetry.patient import Patient
 from agents.telemetry.processes import Owners
 from agents.telemetry.sampler import Readings
-from agents.telemetry.simulated import SimulatedDevices
+from agents.telemetry.simulated import InUse, SimulatedDevices
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +22,18 @@ DRIVER_SECONDS = 20.0  # a driver that takes longer to answer hangs
 class AllDevices:
     """The GPUs of this host, and the simulated ones asked for."""
 
-    def __init__(self, name: str, simulated: int, owners: Owners) -> None:
+    def __init__(
+        self, name: str, simulated: int, owners: Owners, in_use: InUse, on_fault: OnFault
+    ) -> None:
         self._owners = owners
-        self._readers = (Nvml(), SimulatedDevices(simulated, name))
+        nvml = Nvml(on_fault)
+        self.cards = nvml.cards
+        # one driver's silence is not the others'
+        self._readers = (
+            *((Patient(nvml, on_fault),) if nvml.cards else ()),
+            SimulatedDevices(simulated, name, in_use=in_use),
+        )
+        self._facts = nvml.facts()
 
     def devices(self) -> list[DeviceInfo]:
         return [device for reader in self._readers for device in reader.devices()]
@@ -35,22 +46,32 @@ class AllDevices:
         return self._owners.named(found)
 
     def facts(self) -> dict[str, object]:
-        return {name: fact for reader in self._readers for name, fact in reader.facts().items()}
+        return self._facts
 
 
 class Hardware:
     """Asks the drivers once, and for a limited time; the limits of memory and cores every time."""
 
-    def __init__(self, state: State, *, name: str = "", simulated_gpus: int = 0) -> None:
+    def __init__(
+        self,
+        state: State,
+        *,
+        name: str = "",
+        simulated_gpus: int = 0,
+        in_use: InUse = dict,
+        on_fault: OnFault = ignore,
+    ) -> None:
         self._state = state
         self.facts = host.facts()
         self.devices: list[DeviceInfo] = []
+        self.cards: list[Card] = []
         self.reader: AllDevices | SimulatedDevices = SimulatedDevices(0, name)
 
         def ask() -> None:
-            reader = AllDevices(name, simulated_gpus, Owners(state.workloads))
+            reader = AllDevices(name, simulated_gpus, Owners(state.workloads), in_use, on_fault)
             found = reader.devices(), self.facts | reader.facts()
             self.reader, (self.devices, self.facts) = reader, found
+            self.cards = reader.cards
 
         # a thread that may be left behind: nothing waits for it at the end of the process
         asking = threading.Thread(target=ask, name="hardware", daemon=True)

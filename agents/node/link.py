@@ -80,7 +80,9 @@ class Link:
         *,
         hello: Callable[[], Hello],
         on_look: Callable[[], None],
+        tail_seconds: float = TAIL_SECONDS,
     ) -> None:
+        self._tail_seconds = tail_seconds
         self._url = url.replace("http", "ws", 1).rstrip("/") + "/agent/v1/link"
         self._control_plane = control_plane
         self._clock = clock
@@ -263,7 +265,7 @@ class Link:
         """Until there may be something to send: told so, a heartbeat due, or a file grown."""
         pause = max(0.0, session.heartbeat_due - time.monotonic())
         if self._supervisor.workloads():
-            pause = min(pause, TAIL_SECONDS)
+            pause = min(pause, self._tail_seconds)
         try:
             await asyncio.wait_for(self._news.wait(), pause)
         except TimeoutError:

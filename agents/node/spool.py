@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 
 from agents.node.database import Database
-from agents.protocol.link import MAX_FRAME_BYTES, Block, WorkloadReport
+from agents.protocol.link import MAX_FRAME_BYTES, Block, DeviceReport, Report
 
 MAX_BLOCKS = 24 * 360  # a day of silence; then the oldest give way, counted
 MAX_REPORT_BYTES = (
@@ -20,9 +20,9 @@ class Spool:
         self._database = database
         self._max_blocks = max_blocks
 
-    def reports_after(self, seq: int, limit: int) -> list[WorkloadReport]:
+    def reports_after(self, seq: int, limit: int) -> list[Report]:
         """The next reports, no more than a frame takes."""
-        reports: list[WorkloadReport] = []
+        reports: list[Report] = []
         room = MAX_REPORT_BYTES
         with self._database.transaction() as cursor:
             rows = cursor.execute(
@@ -32,9 +32,17 @@ class Spool:
                 room -= len(body)
                 if reports and room < 0:
                     break
-                report = msgspec.msgpack.decode(body, type=WorkloadReport)
+                report = msgspec.msgpack.decode(body, type=Report)
                 reports.append(msgspec.structs.replace(report, seq=number))
         return reports
+
+    def add_report(self, report: DeviceReport) -> None:
+        """Keep a report that is of no workload, and speaks for itself."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "INSERT INTO reports (workload, body) VALUES ('', ?)",
+                (msgspec.msgpack.encode(report),),
+            )
 
     def add_block(self, start: float, data: bytes) -> None:
         """Keep a block; when there are too many, the oldest is dropped and counted."""

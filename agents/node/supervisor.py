@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
+from agents.node.failures import Failed
 from agents.node.journal import Claim, Journal
 from agents.node.tails import Tail
 from agents.node.workload import Asked, Surroundings, Workload
@@ -21,8 +22,15 @@ INTERRUPT_GRACE_SECONDS = 10.0
 class Supervisor:
     """Idempotent verbs: what is asked for twice happens once."""
 
-    def __init__(self, around: Surroundings, *, on_settled: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        on_settled: Callable[[], None],
+        workload: Callable[[Claim, Surroundings], Workload] = Workload,
+    ) -> None:
         self._around = around
+        self._workload = workload  # who sees a claim through
         self._on_settled = on_settled  # there may be orders that waited for it
         self._journal: Journal = around.journal
         self._workloads: dict[UUID, Workload] = {}
@@ -50,6 +58,29 @@ class Supervisor:
 
     def workloads(self) -> list[Workload]:
         return list(self._workloads.values())
+
+    def devices_in_use(self) -> dict[str, int | None]:
+        """The devices that workloads here hold, with the payload's process. From any thread."""
+        return {
+            uuid: workload.pid
+            for workload in list(self._workloads.values())
+            if workload.state.holds_room
+            for uuid in workload.devices
+        }
+
+    def holders(self, device: str) -> list[Workload]:
+        """The workloads that hold a device. From any thread."""
+        return [
+            workload
+            for workload in list(self._workloads.values())
+            if workload.state.holds_room and device in workload.devices
+        ]
+
+    async def hit(self, device: str, why: Failed) -> None:
+        """A device has failed: end what runs on it, and put that down to the device."""
+        for workload in self.workloads():
+            if device in workload.devices:
+                await workload.hit(why)
 
     def running(self) -> list[RunningWorkload]:
         """Everything the control plane may still count on this node for."""
@@ -111,7 +142,7 @@ class Supervisor:
         self._stored[at.workload, tail.stream] = tail.acknowledged
 
     def _attend(self, claim: Claim) -> None:
-        workload = Workload(claim, self._around)
+        workload = self._workload(claim, self._around)
         before = self._tasks.get(claim.workload)  # of an older fence, settled and tidying up
         self._workloads[claim.workload] = workload
         self._tasks[claim.workload] = asyncio.create_task(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from agents.node.store import Corrupt, Store
 from agents.node.tails import LogTail, MetricsTail
 from agents.node.workspace import Process, Workspace
 from agents.protocol.base import Reason
+from agents.protocol.faults import FaultKind
 from agents.protocol.link import WorkloadReport
 from agents.protocol.rest import (
     OutputFinished,
@@ -42,6 +43,8 @@ from agents.protocol.specs import (
     sha256_of,
 )
 from agents.protocol.workloads import Cause, WorkloadState
+from agents.telemetry.faults import Fault, OnFault, ignore
+from agents.telemetry.simulated import is_simulated
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,9 @@ LOOK_AGAIN_SECONDS = 0.05
 TRIES = 3  # at what should not fail twice
 FETCHES_AT_ONCE = 8
 SENDS_AT_ONCE = 4
+HIT_GRACE_SECONDS = 5.0  # for what runs on a device that has failed; it may be able to save itself
+LATE_SECONDS = 3.0  # a payload may see its device fail before the driver says so
+FREE_SECONDS = 30.0  # until a device that is leased to us has to be free of what was there before
 
 T = TypeVar("T")
 
@@ -73,6 +79,9 @@ class Surroundings:
     advertise_host: str  # where others reach this node; "": the address towards the control plane
     lifeline: int | None
     on_news: Callable[[], None]  # there is something new to send
+    # a device of these whose memory is still taken by what was there before, if there is one
+    taken: Callable[[Sequence[str]], str | None] = lambda devices: None
+    on_fault: OnFault = ignore
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,8 @@ class Workload:
         self.claim = claim
         self.state = claim.state
         self.log, self.metrics = _tails(claim, around)
+        self.devices: list[str] = []  # leased to it, once its start is approved
+        self.pid: int | None = None  # of its payload, while that runs
         self._around = around
         self._workspace = Workspace(around.workloads / str(claim.workload))
         self._shim: Process | None = None  # while it runs
@@ -110,6 +121,8 @@ class Workload:
         self._tickets: dict[str, Ticket] = {}  # by digest
         self._asked: Asked | None = None
         self._stop_asked = asyncio.Event()
+        self._fault: Failed | None = None  # of a device that it has
+        self._hit = asyncio.Event()
         self._stored = asyncio.Event()  # something more of it is stored on the other side
         if claim.stop_grace_seconds is not None:
             self._asked = Asked(Cause.STOPPED, claim.stop_grace_seconds)
@@ -125,6 +138,18 @@ class Workload:
         self._stop_asked.set()
         if self._shim is not None:
             await self._pass_on(self._shim, self._asked)
+
+    async def hit(self, why: Failed) -> None:
+        """A device of it has failed: its end is put down to that; of several, to the first."""
+        if self._fault is not None or self.state.is_final:
+            return
+        self._fault = why
+        self._hit.set()
+        if self._workspace.folder.exists():
+            found = {"code": why.reason.code, "params": why.reason.params}
+            await asyncio.to_thread(self._workspace.write, "fault.json", found)
+        if self.state.holds_room:
+            await self.stop(Asked(Cause.HARDWARE, HIT_GRACE_SECONDS))
 
     def on_stored(self) -> None:
         """Something of this node was acknowledged, perhaps of this workload."""
@@ -179,15 +204,8 @@ class Workload:
 
     async def _prepare(self) -> tuple[WorkloadSpec, StartAnswer]:
         """Everything before a process: what it is, the yes, and its inputs."""
-        if self.state not in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
-            raise Failed("workspace_lost")
-        body = await self._ask(lambda: self._around.control_plane.spec(self.id), "spec")
-        if sha256_of(body) != self.claim.spec_sha256:
-            raise Failed("spec_altered")
-        spec = decode_spec(body)
-        answer = await self._approval()
-        await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
-        self.state = WorkloadState.STARTING
+        spec, answer = await self._agree()
+        await self._until_free()
         if isinstance(spec.payload, ServeSpec):
             await self._in_thread(self._around.journal.await_service, self.claim)
         self._tickets = {ticket.digest: ticket for ticket in answer.tickets}
@@ -195,6 +213,29 @@ class Workload:
             await asyncio.to_thread(self._workspace.create)
             await each(self._fetch, self._wanted(spec), at_once=FETCHES_AT_ONCE)
             await asyncio.to_thread(self._around.store.shrink)
+        return spec, answer
+
+    async def _until_free(self) -> None:
+        """What was on the devices before may take a moment to go; what does not go is a fault."""
+        deadline = time.monotonic() + FREE_SECONDS
+        while device := self._around.taken(self.devices):
+            if time.monotonic() > deadline:
+                self._around.on_fault(Fault(FaultKind.NOT_FREE, device))
+                raise Failed("device_not_free", cause=Cause.HARDWARE, device=device)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS * 4)
+
+    async def _agree(self) -> tuple[WorkloadSpec, StartAnswer]:
+        """What it is, as it was signed, and the control plane's yes."""
+        if self.state not in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
+            raise Failed("workspace_lost")
+        body = await self._ask(lambda: self._around.control_plane.spec(self.id), "spec")
+        if sha256_of(body) != self.claim.spec_sha256:
+            raise Failed("spec_altered")
+        spec = decode_spec(body)
+        answer = await self._approval()
+        self.devices = answer.devices
+        await self._in_thread(self._around.journal.note, self.claim, WorkloadState.STARTING)
+        self.state = WorkloadState.STARTING
         return spec, answer
 
     def _wanted(self, spec: WorkloadSpec) -> Iterator[tuple[FileRef, Path]]:
@@ -270,7 +311,14 @@ class Workload:
         host = self._around.advertise_host or services.advertised_host(self._around.url)
         here.write(
             "order.json",
-            workspace.order(here, spec, environments=self._around.environments, env=env, host=host),
+            workspace.order(
+                here,
+                spec,
+                environments=self._around.environments,
+                env=env,
+                host=host,
+                devices=answer.devices,
+            ),
         )
         here.write(
             "spec.json",
@@ -306,10 +354,11 @@ class Workload:
         """Until the shim is gone; how the payload ended, and when."""
         started = self._workspace.started()
         assert started is not None
+        self.devices = self.devices or self._workspace.devices()
         if self.state in (WorkloadState.ASSIGNED, WorkloadState.STARTING):
             await self._report(WorkloadState.RUNNING, at=started.at)
         if started.is_alive():
-            self._shim = started.shim
+            self._shim, self.pid = started.shim, started.payload.pid
             if self._asked is not None:
                 await self._pass_on(started.shim, self._asked)
             async with asyncio.TaskGroup() as meanwhile:
@@ -334,7 +383,7 @@ class Workload:
 
     async def _gone(self, process: Process) -> None:
         await gone(process)
-        self._shim = None
+        self._shim = self.pid = None
         if self._child is not None:
             await asyncio.to_thread(self._child.wait)
 
@@ -377,6 +426,8 @@ class Workload:
             return _failure(ended)
         if ended.stop_cause is Cause.STOPPED:
             return STOPPED
+        if fault := await self._fault_behind(ended):
+            return _failure(fault)
         tail = await asyncio.to_thread(self._workspace.log_tail)
         tail += ended.dropped_tail.encode()
         wrong = failures.sort(ended, tail, self._workspace.failure())
@@ -392,6 +443,19 @@ class Workload:
             log.exception("workload %s: its outputs cannot be sent", self.id)
             return _failure(Failed("node_trouble", detail=_told(error)))
         return STOPPED if kept is None else Outcome(WorkloadState.SUCCEEDED, outputs=tuple(kept))
+
+    async def _fault_behind(self, ended: Exit) -> Failed | None:
+        """The failure of a device that a bad end is to be put down to, if there was one."""
+        if self._fault is None and (found := self._workspace.fault()):
+            self._fault = found  # of before this agent was started
+        if ended.stop_cause is Cause.HARDWARE:
+            return self._fault or Failed("device_fault", cause=Cause.HARDWARE)
+        if ended.exit_code == 0 or ended.stop_cause is not None:
+            return None
+        if self._fault is None and any(not is_simulated(uuid) for uuid in self.devices):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hit.wait(), LATE_SECONDS)
+        return self._fault
 
     async def _send_outputs(self) -> list[FileRef]:
         """Every file under DATAHALL_OUTPUTS, once it is stored on the other side."""
@@ -425,6 +489,8 @@ class Workload:
     def _stopped_before_start(self) -> Outcome:
         if self._asked is not None and self._asked.cause is Cause.INTERRUPTED:
             return _failure(Failed("installation_stopped", cause=Cause.INTERRUPTED))
+        if self._asked is not None and self._asked.cause is Cause.HARDWARE and self._fault:
+            return _failure(self._fault)
         return STOPPED
 
     async def _report_outcome(self, outcome: Outcome, **final: Any) -> None:

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 
 from agents.node import shim
-from agents.node.failures import TAIL_BYTES, Exit, last_line
+from agents.node.failures import TAIL_BYTES, Exit, Failed, last_line
+from agents.protocol.base import Reason
 from agents.protocol.rest import StartAnswer
 from agents.protocol.specs import WorkloadSpec
 from agents.protocol.workloads import Cause
+from agents.telemetry.simulated import is_simulated
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +134,20 @@ class Workspace:
             return None
         return found if isinstance(found, dict) else None
 
+    def devices(self) -> list[str]:
+        """The hardware's own names of the devices that it was given."""
+        found = self._read("order.json") or {}
+        return [str(uuid) for uuid in found.get("devices", [])]
+
+    def fault(self) -> Failed | None:
+        """What the daemon wrote down of a device that failed."""
+        found = self._read("fault.json")
+        if found is None:
+            return None
+        failed = Failed(str(found["code"]), cause=Cause.HARDWARE)
+        failed.reason = Reason(code=str(found["code"]), params=dict(found["params"]))
+        return failed
+
     def service(self, limit: int) -> bytes | None:
         """What a payload that serves says of itself, unread: a payload can write here."""
         try:
@@ -196,7 +212,9 @@ def environment(
         "DATAHALL_TOKEN": answer.run_token,
         "DATAHALL_JOB_NAME": spec.name,
         "DATAHALL_PROJECT": answer.project,
-        "CUDA_VISIBLE_DEVICES": ",".join(answer.devices),
+        # a simulated device is none to CUDA: what holds it computes on the CPU
+        "CUDA_VISIBLE_DEVICES": ",".join(d for d in answer.devices if not is_simulated(d)),
+        "DATAHALL_DEVICES": ",".join(answer.devices),
         "RANK": str(place.rank if place else 0),
         "WORLD_SIZE": str(place.world_size if place else spec.world_size),
         "MASTER_ADDR": place.master_addr if place else "127.0.0.1",
@@ -213,6 +231,7 @@ def order(
     environments: Path,
     env: Mapping[str, str],
     host: str,
+    devices: Sequence[str],
 ) -> dict[str, Any]:
     """``order.json``: what the runner needs to know."""
     return {
@@ -221,6 +240,7 @@ def order(
         "environments": str(environments),
         "env": dict(env),
         "host": host,
+        "devices": list(devices),
     }
 
 

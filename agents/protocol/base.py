@@ -31,3 +31,4 @@ class Resources(Message):
     device_count: int = 0
     device_kind: str = ""  # a GPU's product name, "" for any
     device_memory_bytes: int = 0  # at least this much on each device
+    simulated: bool = False  # on simulated nodes, and nowhere else: nothing is computed

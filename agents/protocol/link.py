@@ -46,6 +46,8 @@ class DeviceInfo(Message):
     index: int
     simulated: bool = False
     facts: dict[str, Any] = {}
+    parent: str = ""  # of a MIG slice: the UUID of its card (agent 0.1.0)
+    divided: bool = False  # a card in MIG mode: only its slices are leased (agent 0.1.0)
 
 
 class Inventory(Message):
@@ -55,6 +57,7 @@ class Inventory(Message):
     disk_bytes: int
     devices: list[DeviceInfo] = []
     facts: dict[str, Any] = {}  # driver, CUDA, torch, kernel, python, cpu model
+    simulated: bool = False  # there is no such host: whatever runs on it is pretended (agent 0.1.0)
 
 
 class Heartbeat(Message, tag="heartbeat"):
@@ -94,6 +97,20 @@ class WorkloadReport(Message, tag="workload"):
     dropped_log_bytes: int = 0  # written by the payload beyond the limit: a counted gap
     outputs: list[FileRef] = []  # with `succeeded`: everything under DATAHALL_OUTPUTS
     service: Service | None = None  # with `running`, of workloads that serve
+
+
+class DeviceReport(Message, tag="device"):
+    """Something is wrong with a device (agent 0.1.0). In one sequence with ``WorkloadReport``."""
+
+    seq: int
+    at: float
+    kind: str  # of `faults.FaultKind`; there may be newer ones
+    device: str = ""  # its UUID; "": whatever devices the node has
+    xid: int | None = None
+    workloads: list[UUID] = []  # what had it at that moment
+
+
+Report = WorkloadReport | DeviceReport
 
 
 class LogChunk(Message, tag="log"):

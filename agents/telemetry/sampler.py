@@ -6,18 +6,20 @@ It has a thread of its own: a hung driver delays readings, never a heartbeat.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from agents.protocol.blocks import pack
 from agents.protocol.link import DeviceInfo, DeviceProcess, Live
+from agents.telemetry.simulated import is_simulated
 
 log = logging.getLogger(__name__)
 
 Readings = dict[str, float | None]
 PERIOD_SECONDS = 1.0
 BLOCK_SAMPLES = 10
+FREE_BELOW_BYTES = 1024**3  # of a device's memory in use when nothing runs there
 PROCESS_SAMPLES = 5  # processes come and go more slowly than readings, and cost more to look up
 
 
@@ -59,6 +61,7 @@ class Sampler:
         self._on_block = on_block
         self._clock = clock
         self._kept: list[Live] = []
+        self._newest: dict[str, Readings] | None = None  # until there was one
         self._processes: list[DeviceProcess] = []
         self._taken = 0
         self._stopping = threading.Event()
@@ -66,6 +69,20 @@ class Sampler:
 
     def start(self) -> None:
         self._thread.start()
+
+    def taken(self, devices: Sequence[str]) -> str | None:
+        """One of these whose memory is in use, as of the newest reading; None if all are free.
+
+        Before the first reading nobody knows: then none is free. One that gives none is.
+        """
+        newest = self._newest
+        for uuid in devices:
+            if is_simulated(uuid):
+                continue
+            used = None if newest is None else newest.get(uuid, {}).get("memory_used_bytes")
+            if newest is None or (used is not None and used > FREE_BELOW_BYTES):
+                return uuid
+        return None
 
     def stop(self) -> None:
         """Stop after the current reading; a driver that hangs is not waited for."""
@@ -83,6 +100,7 @@ class Sampler:
             devices=self._devices.sample(),
             processes=self._processes,
         )
+        self._newest = live.devices
         self._on_live(live)
         self._kept.append(live)
         if len(self._kept) == BLOCK_SAMPLES:
@@ -95,6 +113,7 @@ class Sampler:
             try:
                 self.take()
             except Exception:
+                self._newest = self._newest or {}
                 log.exception("a reading failed")  # the next second has another
             # a slow reading skips seconds instead of running after them
             due = max(due + PERIOD_SECONDS, time.monotonic())

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from agents.protocol.faults import Action
+from apps.common import reasons
 from apps.common.answers import MOST_ITEMS, Found, HasId, Item, Subject, attends, called, finds
 from apps.fleet import selectors
-from apps.fleet.models import Contact, Node
+from apps.fleet.models import Contact, Device, Node
 
 
 @attends
@@ -23,6 +25,24 @@ def absent_nodes(project: HasId, at: datetime) -> Iterator[Item]:
             subject=Subject(type="node", id=node.id, name=node.name),
             reason=reason,
             action="uncordon" if cordoned else "open_node",
+        )
+
+
+@attends
+def unhealthy_devices(project: HasId, at: datetime) -> Iterator[Item]:
+    """Devices that get no work until somebody has seen to them."""
+    devices = Device.objects.filter(node__removed_at=None, present=True, healthy=False)
+    devices = devices.exclude(unhealthy_at=None).select_related("node")
+    for device in devices.order_by("-unhealthy_at", "id")[:MOST_ITEMS]:
+        reason = reasons.from_row(device.health_reason)
+        assert reason is not None
+        yield Item(
+            kind="device_unhealthy",
+            severity="warning" if device.health_action == Action.DRAIN else "error",
+            since=device.unhealthy_at or at,
+            subject=Subject(type="node", id=device.node.id, name=device.node.name),
+            reason=reason,
+            action="open_node",
         )
 
 

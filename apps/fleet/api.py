@@ -31,6 +31,7 @@ class NodeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Installation
         "retrieve": SIGNED_IN,
         "cordon": OPERATOR,
         "uncordon": OPERATOR,
+        "clear_device": OPERATOR,
         "destroy": OPERATOR,
     }
     ordering = "name"
@@ -58,6 +59,12 @@ class NodeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Installation
         services.uncordon(node_id=pk, actor=self.actor, at=timezone.now())
         return self._answer(pk)
 
+    @extend_schema(request=None, responses=NodeSerializer)
+    def clear_device(self, request: Request, pk: UUID, device_id: UUID) -> Response:
+        """Give a device work again that was taken for unhealthy: somebody has seen to it."""
+        services.clear_device(node_id=pk, device_id=device_id, actor=self.actor, at=timezone.now())
+        return self._answer(pk)
+
     @extend_schema(request=None, responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Turn the node away for good."""
@@ -65,7 +72,8 @@ class NodeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Installation
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _answer(self, node_id: UUID) -> Response:
-        return Response(NodeSerializer(self.get_queryset().get(pk=node_id)).data)
+        node = self.get_queryset().get(pk=node_id)
+        return Response(self.get_serializer(node).data)
 
 
 class NodeEventViewSet(mixins.ListModelMixin, InstallationViewSet[NodeEvent]):

@@ -57,6 +57,7 @@ def _device(device: DeviceInfo) -> None:
     _text("devices.name", device.name, 128)
     _number("devices.memory_bytes", device.memory_bytes, 0, MOST_BYTES)
     _number("devices.index", device.index, 0, MOST_INDEX)
+    _text("devices.parent", device.parent, 96)
     _facts("devices.facts", device.facts)
     if not device.uuid:
         raise InventoryRefused(field="devices.uuid")

@@ -27,6 +27,7 @@ class Node(BaseModel):
     protocol_version = models.PositiveSmallIntegerField(default=0)
     clock_offset_ms = models.IntegerField(default=0)  # node minus server
     hostname = models.CharField(max_length=255, blank=True)
+    simulated = models.BooleanField(default=False)  # there is no such host: shown wherever it is
     facts = models.JSONField(default=dict)
     disk_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.PositiveIntegerField()
@@ -73,6 +74,8 @@ class NodeEvent(BaseModel):
         CONTACT = "contact"  # detail: from, to
         REBOOTED = "rebooted"
         UPGRADED = "upgraded"  # the agent; detail: from, to
+        DEVICE_FAULT = "device_fault"  # detail: fault, device, index, xid, action
+        DEVICE_CLEARED = "device_cleared"  # taken for healthy again; detail: device, index
 
     node = models.ForeignKey(Node, models.CASCADE, related_name="events")
     at = models.DateTimeField()
@@ -96,7 +99,14 @@ class Device(BaseModel):
     simulated = models.BooleanField(default=False)
     facts = models.JSONField(default=dict)
     present = models.BooleanField(default=True)  # observed: in the last inventory
+    parent = models.CharField(max_length=96, blank=True)  # of a MIG slice: its card's UUID
+    divided = models.BooleanField(default=False)  # a card of which only slices are leased
+
+    # what is unhealthy gets no new work until somebody has seen to it, and said so
     healthy = models.BooleanField(default=True)
+    unhealthy_at = models.DateTimeField(null=True)
+    health_reason = models.JSONField(null=True)  # Reason
+    health_action = models.CharField(max_length=16, blank=True)  # of `faults.Action`
 
     class Meta:
         constraints = [

@@ -1,9 +1,18 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.protocol.faults import Action
+from apps.common.api import rendered
 from apps.common.serializers import StrictSerializer
 from apps.fleet.models import Device, JoinToken, Node, NodeEvent
+
+
+class DeviceReasonSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    params = serializers.DictField()
+    text = serializers.CharField(help_text="In the reader's language.")
 
 
 class DeviceSerializer(serializers.ModelSerializer[Device]):
@@ -17,12 +26,29 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
             "memory_bytes",
             "simulated",
             "present",
+            "parent",
+            "divided",
             "healthy",
+            "unhealthy_at",
+            "health_reason",
+            "health_action",
             "facts",
         ]
         read_only_fields = fields
 
     facts = serializers.DictField(read_only=True)
+    health_reason = serializers.SerializerMethodField(help_text="Why it gets no new work.")
+    health_action = serializers.ChoiceField(
+        choices=[action.value for action in Action],
+        read_only=True,
+        allow_blank=True,
+        help_text="What has to be done with it before it is cleared.",
+    )
+
+    @extend_schema_field(DeviceReasonSerializer(allow_null=True))
+    def get_health_reason(self, device: Device) -> dict[str, Any] | None:
+        reason: dict[str, Any] | None = device.health_reason
+        return None if reason is None else rendered(reason, self.context["request"])
 
 
 class NodeSerializer(serializers.ModelSerializer[Node]):
@@ -32,6 +58,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             "id",
             "name",
             "hostname",
+            "simulated",
             "contact",
             "last_contact_at",
             "cordoned_at",
@@ -65,7 +92,11 @@ class CordonSerializer(StrictSerializer):
 
 
 class NodeEventSerializer(serializers.ModelSerializer[NodeEvent]):
-    """Something that happened to a node; `detail` may hold `from`, `to` and `reason`."""
+    """Something that happened to a node.
+
+    `detail` may hold `from`, `to` and `reason`; of a device `device`, `index`, `fault`, `xid` and
+    `action`.
+    """
 
     class Meta:
         model = NodeEvent

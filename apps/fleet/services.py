@@ -3,7 +3,7 @@
 import base64
 import binascii
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +18,9 @@ from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
 from agents.protocol import PROTOCOL_VERSION
-from agents.protocol.base import Resources
-from agents.protocol.link import DeviceInfo, Hello, Inventory, Welcome
+from agents.protocol.base import Reason, Resources
+from agents.protocol.faults import Action, FaultKind, verdict
+from agents.protocol.link import DeviceInfo, DeviceReport, Hello, Inventory, Welcome, utc
 from agents.protocol.rest import (
     NODE_DOMAIN,
     BrokerAccess,
@@ -31,7 +32,7 @@ from agents.protocol.rest import (
 from apps.accounts import credentials
 from apps.accounts.models import User
 from apps.audit import services as audit
-from apps.common import hub
+from apps.common import hub, reasons
 from apps.common.actors import SYSTEM, Actor, ActorKind
 from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
@@ -351,6 +352,7 @@ def _take_offer(node: Node, offered: Inventory) -> None:
     """What the node has; never less than what is reserved on it."""
     node.hostname = offered.hostname
     node.facts = offered.facts
+    node.simulated = offered.simulated
     node.disk_bytes = offered.disk_bytes
     node.cpu_millis = max(offered.cpu_millis, node.reserved_cpu_millis)
     node.memory_bytes = max(offered.memory_bytes, node.reserved_memory_bytes)
@@ -370,13 +372,18 @@ def _take_devices(node: Node, offered: list[DeviceInfo]) -> None:
                 memory_bytes=device.memory_bytes,
                 simulated=device.simulated,
                 facts=device.facts,
+                parent=device.parent,
+                divided=device.divided,
                 present=True,
             )
             for device in offered
         ],
         update_conflicts=True,
         unique_fields=["node", "uuid"],
-        update_fields=["index", "name", "memory_bytes", "simulated", "facts", "present"],
+        update_fields=[
+            *("index", "name", "memory_bytes", "simulated", "facts", "parent", "divided"),
+            "present",
+        ],
     )
     here = [device.uuid for device in offered]
     Device.objects.filter(node=node, present=True).exclude(uuid__in=here).update(present=False)
@@ -449,6 +456,112 @@ def mark_silent_nodes(*, at: datetime) -> None:
                 publish(NodeMoved(node_id=node_id))
 
 
+# what is wrong with devices
+
+_SEVERITY = [action.value for action in Action]
+_REPEAT = timedelta(seconds=60)  # the same again within this is no news
+
+
+@transaction.atomic
+def apply_device_report(*, node_id: UUID, report: DeviceReport, at: datetime) -> None:
+    """Take a node's word for what is wrong with its devices.
+
+    What keeps work away marks the device until an operator clears it: the first reason stays unless
+    a worse one comes. A driver that hangs says nothing of its devices, and clears them by itself.
+    """
+    inventory.check_text("device", report.device, 96)
+    inventory.check_text("kind", report.kind, 32)
+    node = _lock(node_id)
+    happened = _told_at(node, report.at, at)
+    devices = list(_spoken_of(node, report))
+    judged = verdict(report.kind, report.xid)
+    for device in devices:
+        if report.kind == FaultKind.DRIVER_ANSWERS:
+            reason = device.health_reason or {}
+            if reason.get("code") == f"device_{FaultKind.DRIVER_HANGS}":
+                _mark_healthy(device)
+        elif judged.action.keeps_work_away:
+            _mark(device, report, judged.action, at=happened)
+    _note_fault(node, report, devices, judged.action, at=happened)
+    publish(NodeMoved(node_id=node.id))
+
+
+def _spoken_of(node: Node, report: DeviceReport) -> Iterable[Device]:
+    devices = Device.objects.filter(node=node, present=True).order_by("index", "uuid")
+    if report.device:
+        return devices.filter(uuid=report.device)
+    return devices.filter(simulated=False)
+
+
+def _mark(device: Device, report: DeviceReport, action: Action, *, at: datetime) -> None:
+    if not device.healthy and _SEVERITY.index(device.health_action or "note") >= _SEVERITY.index(
+        action
+    ):
+        return
+    params: dict[str, Any] = {"device": device.uuid, "index": device.index}
+    if report.xid is not None:
+        params["xid"] = report.xid
+    device.healthy = False
+    device.unhealthy_at = device.unhealthy_at or at
+    device.health_reason = reasons.to_row(Reason(code=f"device_{report.kind}", params=params))
+    device.health_action = action.value
+    device.save(update_fields=_HEALTH)
+
+
+_HEALTH = ["healthy", "unhealthy_at", "health_reason", "health_action"]
+
+
+def _mark_healthy(device: Device) -> None:
+    device.healthy = True
+    device.unhealthy_at = device.health_reason = None
+    device.health_action = ""
+    device.save(update_fields=_HEALTH)
+
+
+def _note_fault(
+    node: Node, report: DeviceReport, devices: list[Device], action: Action, *, at: datetime
+) -> None:
+    detail: dict[str, Any] = {"fault": report.kind, "action": action.value}
+    if report.device:
+        detail |= {"device": report.device, "index": devices[0].index if devices else None}
+    if report.xid is not None:
+        detail["xid"] = min(max(report.xid, -(2**31)), 2**31)
+    lately = NodeEvent.objects.filter(node=node, kind=Kind.DEVICE_FAULT, at__gt=at - _REPEAT)
+    if not lately.filter(detail=detail).exists():
+        _note(Kind.DEVICE_FAULT, node.id, detail, at=at)
+
+
+def _told_at(node: Node, told: float, at: datetime) -> datetime:
+    """A node's time in the server's; what cannot be is now."""
+    seconds = told - node.clock_offset_ms / 1000
+    oldest = (at - timedelta(days=7)).timestamp()
+    return utc(seconds) if oldest <= seconds <= at.timestamp() else at
+
+
+@transaction.atomic
+def clear_device(*, node_id: UUID, device_id: UUID, actor: Actor, at: datetime) -> Device:
+    """Somebody has seen to a device: it gets work again. Of a healthy one nothing changes."""
+    node = _lock(node_id)
+    device = Device.objects.filter(node=node, pk=device_id).first()
+    if device is None:
+        raise NotFound
+    if not device.healthy:
+        reason = (device.health_reason or {}).get("code", "")
+        _mark_healthy(device)
+        audit.record(
+            actor,
+            "node.clear_device",
+            device,
+            name=f"{node.name}/{device.index}",
+            device=device.uuid,
+            reason=reason,
+        )
+        detail = {"device": device.uuid, "index": device.index}
+        _note(Kind.DEVICE_CLEARED, node.id, detail, actor=actor, at=at)
+        publish(NodeMoved(node_id=node.id))
+    return device
+
+
 # what is wanted of a node
 
 
@@ -499,7 +612,7 @@ def remove(*, node_id: UUID, actor: Actor, at: datetime) -> None:
 def _note(
     kind: Kind,
     node_id: UUID,
-    detail: dict[str, str] | None = None,
+    detail: dict[str, Any] | None = None,
     *,
     at: datetime,
     actor: Actor = SYSTEM,
@@ -510,7 +623,7 @@ def _note(
 def _event(
     kind: Kind,
     node_id: UUID,
-    detail: dict[str, str] | None = None,
+    detail: dict[str, Any] | None = None,
     *,
     at: datetime,
     actor: Actor = SYSTEM,

@@ -9,5 +9,9 @@ urlpatterns = [
     path("nodes/<uuid:node_id>/events", NodeEventViewSet.as_view({"get": "list"})),
     path("nodes/<uuid:pk>", NodeViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
     path("nodes/<uuid:pk>/cordon", NodeViewSet.as_view({"post": "cordon"})),
+    path(
+        "nodes/<uuid:pk>/devices/<uuid:device_id>/clear",
+        NodeViewSet.as_view({"post": "clear_device"}),
+    ),
     path("nodes/<uuid:pk>/uncordon", NodeViewSet.as_view({"post": "uncordon"})),
 ]

@@ -19,6 +19,7 @@ from agents.protocol.link import (
     MAX_FRAME_BYTES,
     Ack,
     Block,
+    DeviceReport,
     Heartbeat,
     Hello,
     Item,
@@ -61,7 +62,7 @@ OUT_OF_STEP = 4410  # a stream goes on elsewhere: begin again from what is ackno
 
 _KINDS: dict[str, type[Message]] = {
     tag_of(kind): kind
-    for kind in (Hello, Heartbeat, WorkloadReport, LogChunk, MetricBatch, Live, Block)
+    for kind in (Hello, Heartbeat, WorkloadReport, DeviceReport, LogChunk, MetricBatch, Live, Block)
 }
 
 
@@ -161,7 +162,10 @@ class LinkConsumer(Socket):
         except msgspec.DecodeError as error:
             self._skip(f"unreadable {item.tag}", str(error))
             return None
-        if isinstance(body, WorkloadReport | Block) and not 0 < body.seq <= MOST_SEQUENCE:
+        if (
+            isinstance(body, WorkloadReport | DeviceReport | Block)
+            and not 0 < body.seq <= MOST_SEQUENCE
+        ):
             self._skip(f"unnumbered {item.tag}")
             return None
         return body

@@ -28,7 +28,8 @@ Readings = Mapping[str, float | None]
 
 def order_of(devices: Sequence[DeviceInfo]) -> list[str]:
     """A node's devices in the order of the map (`workloads.selectors.fleet_map`)."""
-    found = sorted(devices[:MOST_DEVICES], key=lambda one: (one.index, one.uuid))
+    leased = [one for one in devices[:MOST_DEVICES] if not one.divided]
+    found = sorted(leased, key=lambda one: (one.index, one.uuid))
     return [device.uuid for device in found]
 
 

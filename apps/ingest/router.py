@@ -19,6 +19,7 @@ from agents.protocol.base import Message
 from agents.protocol.link import (
     Ack,
     Block,
+    DeviceReport,
     Heartbeat,
     Hello,
     LogChunk,
@@ -136,7 +137,7 @@ def skip(entry: Entry, *, at: datetime) -> Answer:
                 telemetry.lose_block(node_id=node_id, at=at)
                 fleet.raise_seen(node_id=node_id, blocks_through=item.seq)
             answer.blocks_through = item.seq
-        case WorkloadReport():
+        case WorkloadReport() | DeviceReport():
             fleet.raise_seen(node_id=node_id, reports_through=item.seq)
             answer.reports_through = item.seq
         case Hello():
@@ -237,7 +238,7 @@ def _write_states(
         link, answer = entry.link, answers[entry.link]
         for item in entry.items:
             match item:
-                case WorkloadReport():
+                case WorkloadReport() | DeviceReport():
                     if item.seq > seen.reports.get(link.node_id, 0):
                         _report(link, item, answer, at=at)
                         seen.reports[link.node_id] = item.seq
@@ -247,13 +248,18 @@ def _write_states(
 
 
 @transaction.atomic
-def _report(link: Link, report: WorkloadReport, answer: Answer, *, at: datetime) -> None:
+def _report(
+    link: Link, report: WorkloadReport | DeviceReport, answer: Answer, *, at: datetime
+) -> None:
     """Exactly once: the report and the mark that it was seen are one transaction."""
     try:
-        workloads.apply_report(node_id=link.node_id, report=report, at=at)
+        if isinstance(report, DeviceReport):
+            fleet.apply_device_report(node_id=link.node_id, report=report, at=at)
+        else:
+            workloads.apply_report(node_id=link.node_id, report=report, at=at)
     except DomainError as refusal:
-        refused[f"WorkloadReport.{refusal.code}"] += 1
-        if isinstance(refusal, workloads.StaleFence):
+        refused[f"{type(report).__name__}.{refusal.code}"] += 1
+        if isinstance(refusal, workloads.StaleFence) and isinstance(report, WorkloadReport):
             answer.refused.add(report.workload)
         else:
             log.warning("a report of node %s is refused: %s", link.node_id, refusal.code)

@@ -57,10 +57,19 @@ class WantedInputSerializer(StrictSerializer):
     dataset = serializers.CharField(max_length=200)
 
 
+class ScriptResourcesSerializer(WantedResourcesSerializer):
+    """What a script takes; only a script can be pretended to run, for nothing is made of it."""
+
+    simulated = serializers.BooleanField(
+        required=False, help_text="On simulated nodes, and nowhere else: nothing is computed."
+    )
+
+
 class ScriptJobSerializer(SubmitSerializer):
     """Run any Python file or folder, as its author would."""
 
     kind = serializers.ChoiceField(choices=[JobKind.SCRIPT.value])
+    resources = ScriptResourcesSerializer(required=False)
     code = serializers.CharField(
         max_length=64, help_text="A finished upload's id, or a digest: one .py file or a .zip."
     )

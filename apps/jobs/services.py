@@ -290,11 +290,19 @@ def _start_run(
         specs=[specs.workload_spec(job, inputs)],
         priority=job.priority,
         at=at,
+        avoid=_failed_on(job),
     )
     run.gang_id = gang.id
     run.save(update_fields=["gang_id"])
     _say(job)
     return run
+
+
+def _failed_on(job: Job) -> set[UUID]:
+    """The nodes where the job has failed through no fault of its own."""
+    failed = job.runs.filter(state=RunState.FAILED, cause__in=[c.value for c in RETRIED])
+    ids = [gang_id for gang_id in failed.values_list("gang_id", flat=True) if gang_id]
+    return gangs.failed_on(ids, RETRIED) if ids else set()
 
 
 def _end_run(

@@ -420,6 +420,7 @@ def _resources(default: Resources, given: Mapping[str, Any]) -> dict[str, Any]:
         "device_count": default.device_count,
         "device_kind": default.device_kind,
         "device_memory_bytes": default.device_memory_bytes,
+        "simulated": default.simulated,
     }
     return wanted | dict(given.get("resources") or {})
 

@@ -32,6 +32,9 @@ class Gang(BaseModel):
     device_count = models.PositiveSmallIntegerField(default=0)
     device_kind = models.CharField(max_length=128, blank=True)
     device_memory_bytes = models.BigIntegerField(default=0)
+    simulated = models.BooleanField(default=False)  # on simulated nodes, and nowhere else
+
+    avoid = models.JSONField(default=list)  # ids of nodes that are chosen only if no others will do
 
     placed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

@@ -49,6 +49,7 @@ class Snapshot:
     nodes: tuple[Node, ...]
     unreachable: int = 0  # nodes that exist but may take nothing now
     cordoned: int = 0
+    unhealthy: int = 0  # devices of the nodes that get no work until somebody has seen to them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ class Waiting:
     since: datetime
     size: int  # workloads, each on a node of its own
     resources: Resources  # of one workload
+    avoid: frozenset[UUID] = frozenset()  # nodes that come last: it has failed there before
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def _choose(gang: Waiting, rooms: list["_Room"]) -> list["_Room"]:
     """The best fitting rooms, as many as the gang needs, or none."""
     fitting = sorted(
         (room for room in rooms if room.offer(gang.resources).holds(gang.resources)),
-        key=lambda room: room.left(gang.resources),
+        key=lambda room: (room.node.id in gang.avoid, room.left(gang.resources)),
     )
     return fitting[: gang.size] if len(fitting) >= gang.size else []
 
@@ -229,6 +231,8 @@ def _why(gang: Waiting, rooms: list["_Room"], snapshot: Snapshot) -> Reason:
     if able < gang.size:
         if any(absent.values()):
             return Reason(code="waits_for_absent_node", params=absent)
+        if snapshot.unhealthy and resources.device_count:
+            return Reason(code="waits_for_healthy_gpus", params={"unhealthy": snapshot.unhealthy})
         refusal = refuse(resources, gang.size, [room.node for room in rooms])
         assert refusal is not None
         return refusal

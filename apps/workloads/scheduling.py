@@ -28,7 +28,12 @@ def schedule_waiting(*, at: datetime) -> None:
     with _alone() as mine:
         if not mine:
             return
-        decisions = placement.plan(selectors.snapshot(), selectors.queue())
+        decisions = [
+            decision
+            for simulated in (False, True)
+            if (queue := selectors.queue(simulated=simulated))
+            for decision in placement.plan(selectors.snapshot(simulated=simulated), queue)
+        ]
         for decision in decisions:
             if isinstance(decision, placement.Placed):
                 _place(decision, at=at)

@@ -71,11 +71,16 @@ def resources_of(gang: Gang) -> Resources:
         device_count=gang.device_count,
         device_kind=gang.device_kind,
         device_memory_bytes=gang.device_memory_bytes,
+        simulated=gang.simulated,
     )
 
 
-def queue() -> list[placement.Waiting]:
-    """Every gang that waits for room."""
+# Simulated nodes are a fleet of their own, with a queue of its own: nothing that is to be computed
+# ever goes there, and what is only pretended takes no real node's room.
+
+
+def queue(*, simulated: bool = False) -> list[placement.Waiting]:
+    """Every gang that waits for room in one of the two fleets."""
     return [
         placement.Waiting(
             gang_id=gang.id,
@@ -83,14 +88,15 @@ def queue() -> list[placement.Waiting]:
             since=gang.created_at,
             size=gang.size,
             resources=resources_of(gang),
+            avoid=frozenset(UUID(node) for node in gang.avoid),
         )
-        for gang in Gang.objects.waiting()
+        for gang in Gang.objects.waiting().filter(simulated=simulated)
     ]
 
 
-def snapshot() -> placement.Snapshot:
+def snapshot(*, simulated: bool = False) -> placement.Snapshot:
     """The nodes that may take work now, with what is free on each, and how many may not."""
-    nodes = list(Node.objects.filter(removed_at=None).order_by("name"))
+    nodes = list(Node.objects.filter(removed_at=None, simulated=simulated).order_by("name"))
     ready = [n for n in nodes if n.contact == Contact.FRESH and n.cordoned_at is None]
     cordoned = sum(node.cordoned_at is not None for node in nodes)
     devices = _devices(ready, healthy=True)
@@ -110,13 +116,16 @@ def snapshot() -> placement.Snapshot:
             for node in ready
         ),
         cordoned=cordoned,
+        unhealthy=Device.objects.filter(
+            node__in=ready, present=True, divided=False, healthy=False
+        ).count(),
         unreachable=len(nodes) - len(ready) - cordoned,
     )
 
 
-def capacities() -> list[placement.Node]:
+def capacities(*, simulated: bool = False) -> list[placement.Node]:
     """Every node as if it were empty, reachable or not: what could ever be held."""
-    nodes = list(Node.objects.filter(removed_at=None).order_by("name"))
+    nodes = list(Node.objects.filter(removed_at=None, simulated=simulated).order_by("name"))
     devices = _devices(nodes, healthy=None)
     return [
         placement.Node(
@@ -145,19 +154,24 @@ class Forecast:
 
 def forecast(resources: Resources, *, priority: int, at: datetime) -> Forecast:
     """Where a demand would fit, and whether it would wait; nothing is reserved by asking."""
-    fit = placement.fit(snapshot(), queue(), resources, priority=priority, since=at)
-    refusal = placement.refuse(resources, 1, capacities())
+    which = resources.simulated
+    fit = placement.fit(
+        snapshot(simulated=which), queue(simulated=which), resources, priority=priority, since=at
+    )
+    refusal = placement.refuse(resources, 1, capacities(simulated=which))
     return Forecast(
-        nodes=sorted([*fit.nodes, *_absent()], key=lambda node: (node.node, node.node_id)),
+        nodes=sorted(
+            [*fit.nodes, *_absent(simulated=which)], key=lambda node: (node.node, node.node_id)
+        ),
         reason=refusal or fit.reason,
         ever=refusal is None,
         largest=fit.largest,
     )
 
 
-def _absent() -> list[placement.NodeFit]:
+def _absent(*, simulated: bool) -> list[placement.NodeFit]:
     """The nodes that may take nothing now."""
-    nodes = Node.objects.filter(removed_at=None)
+    nodes = Node.objects.filter(removed_at=None, simulated=simulated)
     absent = nodes.exclude(contact=Contact.FRESH, cordoned_at=None)
     return [placement.NodeFit(node.id, node.name, fleet.absence(node)) for node in absent]
 
@@ -165,7 +179,8 @@ def _absent() -> list[placement.NodeFit]:
 def _devices(
     nodes: Sequence[Node], *, healthy: bool | None
 ) -> defaultdict[UUID, tuple[placement.Device, ...]]:
-    rows = Device.objects.filter(node__in=nodes, present=True).order_by("index", "id")
+    rows = Device.objects.filter(node__in=nodes, present=True, divided=False)
+    rows = rows.order_by("index", "uuid", "id")
     if healthy is not None:
         rows = rows.filter(healthy=healthy)
     devices: defaultdict[UUID, tuple[placement.Device, ...]] = defaultdict(tuple)
@@ -252,7 +267,7 @@ def fleet_map(viewer: User) -> list[dict[str, Any]]:
         Lease.objects.filter(ended_at=None).values_list("device_id", "workload__gang__project_id")
     )
     devices: defaultdict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
-    rows = Device.objects.filter(node__removed_at=None, present=True).values_list(
+    rows = Device.objects.filter(node__removed_at=None, present=True, divided=False).values_list(
         "node_id", "index", "uuid", "id", "name", "memory_bytes", "healthy", "simulated"
     )
     for node_id, *rest in rows.iterator(chunk_size=2000):
@@ -262,6 +277,7 @@ def fleet_map(viewer: User) -> list[dict[str, Any]]:
         {
             "id": node.id,
             "name": node.name,
+            "simulated": node.simulated,
             "contact": node.contact,
             "cordoned_at": node.cordoned_at,
             "cordon_reason": node.cordon_reason,
@@ -275,7 +291,8 @@ def fleet_map(viewer: User) -> list[dict[str, Any]]:
             ],
         }
         for node in nodes.only(
-            "id", "name", "contact", "cordoned_at", "cordon_reason", *HOST_FIELDS
+            *("id", "name", "simulated", "contact", "cordoned_at", "cordon_reason"),
+            *HOST_FIELDS,
         )
     ]
 
@@ -312,6 +329,12 @@ def events_of(gang_ids: Collection[UUID]) -> dict[UUID, list[WorkloadEvent]]:
 def first_workload(gang: Gang) -> Workload:
     """The workload of rank 0: a gang's face."""
     return min(gang.workloads.all(), key=lambda workload: workload.rank)
+
+
+def failed_on(gang_ids: Collection[UUID], causes: Collection[Cause]) -> set[UUID]:
+    """The nodes where workloads of these gangs have failed for one of these causes."""
+    rows = Workload.objects.filter(gang__in=set(gang_ids), cause__in=[c.value for c in causes])
+    return set(rows.exclude(node=None).values_list("node_id", flat=True))
 
 
 def started_at(gang: Gang) -> datetime | None:

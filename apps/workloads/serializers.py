@@ -62,6 +62,7 @@ class NodeWorkloadSerializer(serializers.Serializer[Any]):
 class MapNodeSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
+    simulated = serializers.BooleanField()
     contact = serializers.ChoiceField(choices=Contact.choices)
     cordoned_at = serializers.DateTimeField(allow_null=True)
     cordon_reason = serializers.CharField()

@@ -50,6 +50,7 @@ class ResourcesSerializer(serializers.Serializer[Any]):
     device_count = serializers.IntegerField()
     device_kind = serializers.CharField()
     device_memory_bytes = serializers.IntegerField()
+    simulated = serializers.BooleanField(default=False)
 
 
 class LogSerializer(serializers.Serializer[Any]):

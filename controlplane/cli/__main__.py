@@ -17,6 +17,7 @@ from controlplane.cli.commands import (
     nodes,
     projects,
     recipes,
+    simulate,
     tokens,
     up,
     users,
@@ -55,6 +56,7 @@ main.add_command(models.models)
 main.add_command(endpoints.endpoints)
 main.add_command(recipes.recipes)
 main.add_command(nodes.nodes)
+main.add_command(simulate.simulate)
 main.add_command(users.users)
 main.add_command(members.members)
 main.add_command(tokens.tokens)

@@ -1,6 +1,6 @@
 """Asking for room, and the scheduler's decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -51,8 +51,12 @@ def request_gang(
     specs: Sequence[WorkloadSpec],
     priority: int,
     at: datetime,
+    avoid: Collection[UUID] = (),
 ) -> Gang:
-    """Queue workloads to be placed together, one for each spec; refuse what could never fit."""
+    """Queue workloads to be placed together, one for each spec; refuse what could never fit.
+
+    Nodes to ``avoid`` are chosen only where no others will do.
+    """
     nodes = check_demand(resources=resources, size=len(specs))
     gang = Gang.objects.create(
         project=project,
@@ -66,6 +70,8 @@ def request_gang(
         device_count=resources.device_count,
         device_kind=resources.device_kind,
         device_memory_bytes=resources.device_memory_bytes,
+        avoid=sorted(str(node_id) for node_id in avoid),
+        simulated=resources.simulated,
         waiting_reason=None if nodes else reasons.to_row(Reason(code="no_nodes")),
     )
     bodies = [encode_spec(spec) for spec in specs]
@@ -87,7 +93,7 @@ def request_gang(
 
 def check_demand(*, resources: Resources, size: int = 1) -> list[placement.Node]:
     """Raise ``DemandTooLarge`` if no nodes could ever hold this; the nodes it was compared with."""
-    nodes = selectors.capacities()
+    nodes = selectors.capacities(simulated=resources.simulated)
     if refusal := placement.refuse(resources, size, nodes):
         raise DemandTooLarge(refusal)
     return nodes
@@ -107,6 +113,7 @@ def assign(*, gang_id: UUID, places: Sequence[placement.Place], at: datetime) ->
         contact=Contact.FRESH,
         cordoned_at=None,
         removed_at=None,
+        simulated=gang.simulated,
     )
     nodes = {node.id: node for node in ready}
     resources = selectors.resources_of(gang)
@@ -118,7 +125,7 @@ def assign(*, gang_id: UUID, places: Sequence[placement.Place], at: datetime) ->
             raise PlacedElsewhere
         fleet.reserve(node_id=node.id, resources=resources)
         usable = Device.objects.filter(
-            id__in=place.device_ids, node=node, present=True, healthy=True
+            id__in=place.device_ids, node=node, present=True, healthy=True, divided=False
         ).exclude(leases__in=Lease.objects.filter(ended_at=None))
         if usable.count() != len(place.device_ids):
             raise PlacedElsewhere

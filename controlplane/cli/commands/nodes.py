@@ -39,7 +39,7 @@ def list_nodes(as_json: bool) -> None:
             _state(node),
             f"{node['reserved_cpu_millis'] / 1000:g} of {node['cpu_millis'] / 1000:g}",
             f"{size(node['reserved_memory_bytes'])} of {size(node['memory_bytes'])}",
-            sum(device["present"] for device in node["devices"]),
+            _gpus(node["devices"]),
             moment(node["last_contact_at"]),
         )
         for node in found
@@ -65,6 +65,7 @@ def show_node(name: str, as_json: bool) -> None:
             "name": node["name"],
             "host": node["hostname"],
             "state": _state(node),
+            "simulated": "there is no such host" if node["simulated"] else None,
             "last contact": moment(node["last_contact_at"]),
             "cores": f"{node['cpu_millis'] / 1000:g}",
             "memory": size(node["memory_bytes"]),
@@ -75,10 +76,16 @@ def show_node(name: str, as_json: bool) -> None:
         }
     )
     rows = [
-        (device["index"], device["name"], size(device["memory_bytes"]), device["uuid"])
+        (
+            device["index"],
+            device["name"],
+            size(device["memory_bytes"]),
+            device["uuid"],
+            _health(device),
+        )
         for device in node["devices"]
     ]
-    print_table(("GPU", "NAME", "MEMORY", "UUID"), rows, "No GPUs.")
+    print_table(("GPU", "NAME", "MEMORY", "UUID", "STATE"), rows, "No GPUs.")
 
 
 @nodes.command("join-token")
@@ -132,6 +139,27 @@ def uncordon_node(name: str, as_json: bool) -> None:
     _act(name, "uncordon", as_json)
 
 
+@nodes.command("clear-device")
+@click.argument("name")
+@click.argument("gpu")
+@json_option
+def clear_device(name: str, gpu: str, as_json: bool) -> None:
+    """Give a GPU of a node work again, once somebody has seen to it; by its number or its UUID."""
+    client = connect()
+    node = find_node(client, name)
+    found = [d for d in node["devices"] if gpu in (d["uuid"], d["id"])]
+    found = found or [d for d in node["devices"] if gpu == str(d["index"]) and d["present"]]
+    if not found:
+        raise click.ClickException(f"{name} has no GPU {gpu}; see `datahall nodes show {name}`")
+    if len(found) > 1:
+        raise click.ClickException(f"{name} has several GPUs {gpu}; name one by its UUID")
+    node = client.post(f"/nodes/{node['id']}/devices/{found[0]['id']}/clear")
+    if as_json:
+        print_json(node)
+    else:
+        out.print(f"GPU {found[0]['index']} of {node['name']} gets work again")
+
+
 def _act(name: str, verb: str, as_json: bool, **said: str) -> None:
     client = connect()
     node = client.post(f"/nodes/{find_node(client, name)['id']}/{verb}", said or None)
@@ -149,9 +177,36 @@ def find_node(client: Client, name: str) -> Any:
     return found[0]
 
 
+def _gpus(devices: list[dict[str, Any]]) -> str:
+    """How many, and what is to be said of them."""
+    leased = [d for d in devices if d["present"] and not d["divided"]]
+    told = {
+        "simulated": sum(d["simulated"] for d in leased),
+        "unhealthy": sum(not d["healthy"] for d in leased),
+    }
+    said = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+    return f"{len(leased)} ({said})" if said else str(len(leased))
+
+
+def _health(device: dict[str, Any]) -> str:
+    """What is to be said of a GPU."""
+    said = [
+        *(["simulated"] if device["simulated"] else []),
+        *(["gone"] if not device["present"] else []),
+        *(["divided into slices"] if device["divided"] else []),
+    ]
+    if not device["healthy"]:
+        reason = device["health_reason"]
+        said.append(f"unhealthy: {reason['text']}" if reason else "unhealthy")
+    return ", ".join(said) or "healthy"
+
+
 def _state(node: dict[str, Any]) -> str:
     reach = {"fresh": "ready", "suspect": "unreachable"}.get(node["contact"], node["contact"])
-    if not node["cordoned_at"]:
-        return str(reach)
-    why = f" ({node['cordon_reason']})" if node.get("cordon_reason") else ""
-    return f"{reach}, cordoned{why}"
+    said = [str(reach)]
+    if node["simulated"]:
+        said.append("simulated")
+    if node["cordoned_at"]:
+        why = f" ({node['cordon_reason']})" if node.get("cordon_reason") else ""
+        said.append(f"cordoned{why}")
+    return ", ".join(said)

@@ -69,6 +69,7 @@ class Double:
         self.hellos: list[link.Hello] = []
         self.heartbeats: list[link.Heartbeat] = []
         self.reports: dict[int, link.WorkloadReport] = {}
+        self.faults: dict[int, link.DeviceReport] = {}
         self.logs: dict[UUID, bytearray] = defaultdict(bytearray)
         self.points: dict[UUID, list[link.Point]] = defaultdict(list)
         self.metric_offsets: dict[UUID, int] = defaultdict(int)
@@ -317,7 +318,7 @@ class Double:
                         link.Welcome(
                             server_time=time.time(),
                             protocol_version=1,
-                            reports_through=max(self.reports, default=0),
+                            reports_through=max([*self.reports, *self.faults], default=0),
                             blocks_through=max(self.blocks, default=0),
                         )
                     )
@@ -331,6 +332,11 @@ class Double:
                         self.reports.setdefault(report.seq, report)
                     if self.acknowledges:
                         ack["reports_through"] = report.seq
+                case "device":
+                    fault = link.decode_body(item, link.DeviceReport)
+                    if self.acknowledges:
+                        self.faults[fault.seq] = fault
+                        ack["reports_through"] = fault.seq
                 case "log":
                     chunk = link.decode_body(item, link.LogChunk)
                     if chunk.workload in self.refuses:

@@ -1,5 +1,7 @@
 from itertools import count
 
+import pytest
+
 from agents.protocol.blocks import unpack
 from agents.protocol.link import DeviceInfo, DeviceProcess, Live
 from agents.telemetry.sampler import PackedBlock, Sampler, block_of
@@ -87,4 +89,28 @@ class TestSimulatedDevices:
 
         readings = devices.sample()["SIM-laptop-0"]
 
-        assert readings["energy_joules"] == (readings["power_watts"] or 0) * 10
+        assert readings["energy_joules"] == pytest.approx((readings["power_watts"] or 0) * 10, 0.01)
+
+    def test_a_device_works_while_a_workload_holds_it_and_gets_warm(self) -> None:
+        seconds = count()
+        held: dict[str, int | None] = {}
+        devices = SimulatedDevices(
+            2, "laptop", in_use=lambda: held, clock=lambda: float(next(seconds))
+        )
+        idle = devices.sample()["SIM-laptop-0"]
+        held["SIM-laptop-0"] = 4711
+
+        for _ in range(120):
+            busy = devices.sample()
+
+        assert (busy["SIM-laptop-0"]["utilization_percent"] or 0) > 60
+        assert (idle["utilization_percent"], busy["SIM-laptop-1"]["utilization_percent"]) == (0, 0)
+        for field in ("temperature_celsius", "power_watts", "memory_used_bytes"):
+            assert (busy["SIM-laptop-0"][field] or 0) > 1.5 * (idle[field] or 0), field
+        (process,) = devices.processes()
+        assert (process.device, process.pid) == ("SIM-laptop-0", 4711)
+        held.clear()
+        for _ in range(120):
+            busy = devices.sample()
+        assert busy["SIM-laptop-0"]["utilization_percent"] == 0
+        assert devices.processes() == []

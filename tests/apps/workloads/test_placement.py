@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.protocol.base import Resources
+from agents.protocol.base import Reason, Resources
 from apps.workloads.placement import (
     GIB,
     Device,
@@ -94,6 +95,23 @@ class TestPlan:
         (decision,) = plan(snapshot, [gang(1, gpus=1, kind="h100", gpu_gib=80)])
 
         assert decision.places[0].device_ids == (UUID(int=3),)
+
+    def test_avoids_a_node_where_it_failed_only_while_there_is_a_choice(self):
+        full, empty = node("a", devices=[device(1)]), node("b", devices=[device(2), device(3)])
+        again = replace(gang(1, gpus=1), avoid=frozenset({full.id}))
+
+        (choice,) = plan(Snapshot(nodes=(full, empty)), [again])
+        (none,) = plan(Snapshot(nodes=(full,)), [again])
+
+        assert where(Snapshot(nodes=(full, empty)), choice) == ["b"]  # "a" would fit better
+        assert where(Snapshot(nodes=(full,)), none) == ["a"]
+
+    def test_says_when_it_waits_for_devices_to_be_seen_to(self):
+        snapshot = Snapshot(nodes=(node("a"),), unhealthy=2)
+
+        (decision,) = plan(snapshot, [gang(1, gpus=1)])
+
+        assert decision.reason == Reason(code="waits_for_healthy_gpus", params={"unhealthy": 2})
 
     def test_goes_by_priority_and_then_by_age(self):
         snapshot = Snapshot(nodes=(node("a", cpus=1),))

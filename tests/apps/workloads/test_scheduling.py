@@ -96,7 +96,7 @@ class TestScheduleWaiting:
         gang = make.gang()
         snapshot = scheduling.selectors.snapshot()
         Node.objects.filter(pk=node.pk).update(reserved_cpu_millis=500)
-        monkeypatch.setattr(scheduling.selectors, "snapshot", lambda: snapshot)
+        monkeypatch.setattr(scheduling.selectors, "snapshot", lambda **_: snapshot)
 
         scheduling.schedule_waiting(at=NOON)
 
