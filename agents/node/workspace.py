@@ -1,6 +1,7 @@
 """The folder of one workload: what daemon, shim, runner and payload leave for one another."""
 
 import fcntl
+import hashlib
 import json
 import logging
 import math
@@ -66,6 +67,7 @@ class Workspace:
         self.outputs = folder / "outputs"
         self.checkpoints = folder / "checkpoints"
         self.work = folder / "work"
+        self.told = folder / "told"  # what runner and replica say of themselves
         self.log = folder / "log"
         self.metrics = folder / "metrics.jsonl"
         self.shim_log = folder / "shim.log"  # empty, unless the shim itself fails
@@ -73,9 +75,10 @@ class Workspace:
     def create(self) -> None:
         for path in (
             *(self.folder, self.fetched, self.fetched_code, self.inputs),
-            *(self.outputs, self.checkpoints, self.work),
+            *(self.outputs, self.checkpoints, self.work, self.told),
         ):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.metrics.touch(mode=0o600)  # in a box this very file appears, and no other in its place
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         shim.write_whole(self.folder / name, content)
@@ -120,13 +123,14 @@ class Workspace:
             log_bytes=found["log_bytes"],
             dropped_log_bytes=found["dropped_log_bytes"],
             dropped_tail=found["dropped_tail"],
+            box_failed=found.get("box_failed", False),
         )
         return ended, found["at"]
 
     def failure(self) -> dict[str, Any] | None:
         """What the runner says went wrong; unreadable is unsaid, for a payload can write here."""
         try:
-            body = _read_plain(self.folder / "failure.json", MAX_FAILURE_BYTES)
+            body = _read_plain(self.told / "failure.json", MAX_FAILURE_BYTES)
             found = json.loads(body)
         except (OSError, ValueError, RecursionError):
             return None
@@ -135,7 +139,7 @@ class Workspace:
     def service(self, limit: int) -> bytes | None:
         """What a payload that serves says of itself, unread: a payload can write here."""
         try:
-            return _read_plain(self.folder / "service.json", limit)
+            return _read_plain(self.told / "service.json", limit)
         except OSError:
             return None
 
@@ -204,6 +208,11 @@ def environment(
     }
     asked: Mapping[str, str] = getattr(spec.payload, "env", {})
     return comfort | dict(asked) | answer.secrets | contract
+
+
+def folder_of(project: str) -> str:
+    """A folder's name for what is kept per project, whatever the project is called."""
+    return hashlib.sha256(project.encode()).hexdigest()[:16]
 
 
 def order(
