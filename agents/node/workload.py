@@ -459,7 +459,7 @@ class Workload:
             answer = await plane.offer_output(self.id, request)
             if answer.stored:
                 return
-            await plane.upload(answer.upload_url, output.source, ref.size)
+            await plane.upload(answer.upload_url, output.open, ref.size)
             try:
                 await plane.finish_output(self.id, OutputFinished(fence=fence, digest=ref.digest))
             except Refused as refused:

@@ -6,9 +6,8 @@ import json
 import logging
 import math
 import os
-import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agents.node import shim
+from agents.node import files, shim
 from agents.node.failures import TAIL_BYTES, Exit, last_line
 from agents.protocol.rest import StartAnswer
 from agents.protocol.specs import WorkloadSpec
@@ -155,19 +154,8 @@ class Workspace:
         return ""
 
     def remove(self) -> None:
-        """Delete all of it, also folders the payload closed to itself."""
-
-        def open_up(_: Callable[..., Any], path: str, error: Any) -> None:
-            with suppress(OSError):
-                os.chmod(Path(path).parent, 0o700)
-                if stat.S_ISDIR(os.lstat(path).st_mode):
-                    os.chmod(path, 0o700)
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    os.unlink(path)
-
-        shutil.rmtree(self.folder, onerror=open_up)
-        if self.folder.exists():
+        """Delete all of it, also folders the payload closed to itself; links are not followed."""
+        if not files.remove(self.folder):
             log.warning("%s could not be deleted entirely", self.folder)
 
     def _read(self, name: str) -> dict[str, Any] | None:
