@@ -21,7 +21,7 @@ from pathlib import Path
 
 from agents.node import shim
 from agents.node.workspace import Workspace
-from agents.protocol.base import Reason
+from agents.protocol.base import Reason, Resources
 from agents.protocol.link import DeviceInfo
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ CODE = Path(__file__).parents[1]  # the package `agents`: the runner's, nothing 
 UID = 1000  # inside; outside it is the agent's user, without any capability
 TRY_SECONDS = 20.0
 LEAST_TMPFS_BYTES = 64 * 1024**2
-MOST_PROCESSES = 4096  # and threads, of one workload
+PROCESSES, PROCESSES_PER_CORE = 1024, 256  # and threads, of one workload
 
 # of /etc only what programs look for; keys below /etc/ssl and /etc/pki stay where they are
 ETC = (
@@ -314,6 +314,7 @@ def _shares(host: Host) -> Iterator[str]:
 def _workspace(box: Box) -> Iterator[str]:
     """At its own path. What the daemon and the shim tell one another there is not in the box."""
     here = Workspace(box.workspace)
+    yield from ("--perms", "755", "--size", "65536", "--tmpfs", str(here.folder))
     for path in (here.folder / "order.json", here.fetched, here.fetched_code):
         yield from ("--ro-bind", str(path), str(path))
     writable = [here.inputs, here.outputs, here.checkpoints, here.work, here.told, here.metrics]
@@ -321,6 +322,12 @@ def _workspace(box: Box) -> Iterator[str]:
         writable.append(box.environments)
     for path in writable:
         yield from ("--bind", str(path), str(path))
+    yield from ("--remount-ro", str(here.folder))
+
+
+def most_processes(resources: Resources) -> int:
+    """Processes and threads that are enough for any program and too few to choke a host."""
+    return PROCESSES + PROCESSES_PER_CORE * max(1, resources.cpu_millis // 1000)
 
 
 def device_files(device: DeviceInfo) -> list[Path] | None:

@@ -275,10 +275,11 @@ class Workload:
         env = workspace.environment(here, spec, answer, url=around.url)
         host = around.advertise_host or services.advertised_host(around.url)
         environments = around.environments / workspace.folder_of(answer.project)
+        most = isolation.most_processes(spec.resources)
         here.write(
             "order.json",
             workspace.order(here, spec, environments=environments, env=env, host=host)
-            | {"most_processes": isolation.MOST_PROCESSES if around.isolation.host else None},
+            | {"most_processes": most if around.isolation.host else None},
         )
         argv = [sys.executable, "-I", str(RUNNER), str(here.folder)]
         here.write(
@@ -331,7 +332,7 @@ class Workload:
             devices=tuple(self._device_files(answer.devices)),
         )
         groups = around.limits.make(
-            self.id, memory_bytes=memory_bytes, processes=isolation.MOST_PROCESSES
+            self.id, memory_bytes=memory_bytes, processes=isolation.most_processes(spec.resources)
         )
         rules = around.isolation.host.seccomp
         return {
