@@ -246,7 +246,7 @@ print(json.dumps([
 ]))
 """
         )
-        outside = [sys.prefix, ROOT / "agents", isolation.__file__, sys.executable]
+        outside = [sys.prefix, ROOT / "agents", isolation.__file__, json.__file__]
         inputs = [Input(name="data", files=[ref])]
 
         own, ours, everybodys = site.run(code, *outside, inputs=inputs)

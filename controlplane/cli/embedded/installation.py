@@ -230,7 +230,7 @@ class Installation:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name == "DATAHALL_LOG_LEVEL" or not name.startswith(theirs)
+            if name in MEANT_FOR_ALL or not name.startswith(theirs)
         }
         return kept | {"PYTHONUNBUFFERED": "1"}
 
