@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             ),
             os.environ,
         )
-    except (isolation.Unavailable, argparse.ArgumentTypeError) as error:
+    except (isolation.Unavailable, argparse.ArgumentTypeError, ValueError) as error:
         return _fail(str(error))
     except NotJoined:
         return _fail(f"{state.folder} has not joined an installation; run: datahall nodes join")

@@ -133,14 +133,22 @@ def none(code: str = "isolation_turned_off") -> Isolation:
 
 
 def choose(wanted: Wanted, state: Path, shares: Iterable[Share] = ()) -> Isolation:
-    """The profile to work with; raises ``Unavailable`` if a demanded one does not work."""
+    """The profile to work with; raises ``Unavailable`` if a demanded one does not work.
+
+    A share that would show the state folder is refused with ``ValueError``, whatever the profile.
+    """
+    shares = tuple(shares)
+    for share in shares:
+        here = share.path.resolve()
+        if here == state or here in state.resolve().parents or state in here.parents:
+            raise ValueError(f"{share.path} cannot be shared: the agent's own folder is {state}")
     if wanted is Wanted.NONE:
         return none()
     found = shutil.which("bwrap", path=os.environ.get("PATH", "") + ":/usr/local/bin:/usr/bin")
     if found is None:
         reason = Reason(code="isolation_not_installed")
     else:
-        host = look_around(found, state, tuple(shares))
+        host = look_around(found, state, shares)
         trouble = attempt(host)
         if trouble is None:
             return Isolation(Profile.BWRAP, host=host)
