@@ -192,6 +192,14 @@ class TestScript:
         config = self.config(project, requirements=["numpy==2.1", line])
         assert refused(project, JobKind.SCRIPT, config) == {"requirements.1": "requirement_refused"}
 
+    def test_names_requirements_of_what_is_to_have_no_network(self):
+        project = make.project()
+
+        config = self.config(project, requirements=["numpy==2.1"], network="none")
+        assert refused(project, JobKind.SCRIPT, config) == {
+            "requirements": "requirements_need_network"
+        }
+
     @pytest.mark.parametrize(
         ("name", "code"),
         [
