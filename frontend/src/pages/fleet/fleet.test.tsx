@@ -184,7 +184,8 @@ describe('the page of a node', () => {
   })
 
   it('says that they are kept from nothing, and what mends it', async () => {
-    const reason = { code: 'isolation_not_installed', params: {}, text: 'Install bubblewrap.' }
+    const text = 'Install it (apt install bubblewrap).'
+    const reason = { code: 'isolation_not_installed', params: {}, text }
     const isolation = { profile: 'none', reason, limits: [] }
     answers({ 'GET /api/v1/nodes/n1': make.node({ isolation }) })
     open('/nodes/n1')
