@@ -191,7 +191,7 @@ describe('the page of a node', () => {
     open('/nodes/n1')
 
     expect(
-      await screen.findByText(/^Isolation: none\. Any job can .* apt install bubblewrap/),
+      await screen.findByText(/^Isolation: none\. Any job can .*apt install bubblewrap/),
     ).toBeTruthy()
   })
 
