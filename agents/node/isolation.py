@@ -208,7 +208,7 @@ def opened(host: Host) -> Iterator[list[int]]:
 def look_around(bwrap: str, state: Path, shares: tuple[Share, ...] = ()) -> Host:
     """This host's system and Python, as words of bubblewrap; writes what is made up for all."""
     made_up = state / "isolation"
-    made_up.mkdir(mode=0o700, exist_ok=True)
+    made_up.mkdir(mode=0o700, parents=True, exist_ok=True)
     nobody = "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
     user = f"datahall:x:{UID}:{UID}:datahall:/:/bin/sh\n"
     (made_up / "passwd").write_text(f"root:x:0:0:root:/:/usr/sbin/nologin\n{user}{nobody}")
