@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +40,7 @@ ETC = (
     *("fonts", "mime.types", "os-release", "debian_version", "OpenCL", "vulkan", "glvnd"),
 )
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # links into /usr, or folders
+CAPABILITIES = Path("/proc/driver/nvidia/capabilities")  # of slices, by the driver
 HARDWARE = (  # how many cores, which of them near a card, which networks: asked by torch and NCCL
     *("/sys/devices", "/sys/bus/pci", "/sys/class/net", "/sys/class/infiniband"),
     *("/sys/class/pci_bus", "/sys/module/nvidia", "/sys/module/nvidia_uvm"),
@@ -338,21 +339,43 @@ def most_processes(resources: Resources) -> int:
     return PROCESSES + PROCESSES_PER_CORE * max(1, resources.cpu_millis // 1000)
 
 
-def device_files(device: DeviceInfo) -> list[Path] | None:
+def device_files(
+    device: DeviceInfo, devices: Mapping[str, DeviceInfo], capabilities: Path = CAPABILITIES
+) -> list[Path] | None:
     """The files of one leased device; none for a simulated one, None if they are not known.
 
-    A slice of a card (MIG) names its card's minor number and those of its capabilities.
+    A slice of a card (MIG) is reached through its card's file and those of its own capabilities.
     """
     if device.simulated:
         return []
-    minor = device.facts.get("minor")
+    card = devices.get(getattr(device, "parent", ""), device)
+    minor = card.facts.get("minor")
     if not isinstance(minor, int):
         return None
-    capabilities = device.facts.get("capability_minors", [])
-    return [
-        Path(f"/dev/nvidia{minor}"),
-        *(Path(f"/dev/nvidia-caps/nvidia-cap{number}") for number in capabilities),
-    ]
+    files = [Path(f"/dev/nvidia{minor}")]
+    instance, part = (device.facts.get(name) for name in ("gpu_instance", "compute_instance"))
+    if instance is None:
+        return None if device.uuid.startswith("MIG-") else files
+    slice_ = capabilities / f"gpu{minor}" / "mig" / f"gi{instance}"
+    for access in (slice_ / "access", slice_ / f"ci{part}" / "access"):
+        number = _capability_minor(access)
+        if number is None:
+            return None
+        files.append(Path(f"/dev/nvidia-caps/nvidia-cap{number}"))
+    return files
+
+
+def _capability_minor(access: Path) -> int | None:
+    """What the driver says of a capability: ``DeviceFileMinor: 21`` is one of its lines."""
+    try:
+        lines = access.read_text("ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == "DeviceFileMinor" and value.strip().isdecimal():
+            return int(value)
+    return None
 
 
 # --- calls that no payload has a use for ---------------------------------------------------------

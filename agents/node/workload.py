@@ -345,7 +345,7 @@ class Workload:
     def _device_files(self, leased: list[str]) -> Iterator[Path]:
         for uuid in leased:
             device = self._around.devices.get(uuid)
-            files = isolation.device_files(device) if device else None
+            files = isolation.device_files(device, self._around.devices) if device else None
             if files is None:
                 raise Failed("device_file_unknown", device=uuid)
             yield from files

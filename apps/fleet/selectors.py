@@ -49,6 +49,12 @@ def profile_of(isolation: dict[str, Any] | None) -> str:
     return str((isolation or {}).get("profile", ""))
 
 
+def isolates_anywhere() -> bool:
+    """Whether some node isolates its jobs, or there is none yet that could say so."""
+    nodes = Node.objects.filter(removed_at=None)
+    return not nodes.exists() or nodes.filter(isolation__profile="bwrap").exists()
+
+
 def join_tokens() -> QuerySet[JoinToken]:
     return JoinToken.objects.select_related("created_by", "node")
 

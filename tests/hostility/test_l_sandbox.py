@@ -382,24 +382,36 @@ class TestL06Devices:
         assert not {"nvidia1", "sda", "vda", "kvm", "mem", "fuse", "loop0"} & set(said.split())
 
     def test_l06_by_their_minor_number(self) -> None:
-        card = DeviceInfo(uuid="GPU-1", name="GPU", memory_bytes=1, index=0, facts={"minor": 3})
-        slice_ = DeviceInfo(
+        def files(uuid: str, *, simulated: bool = False, **facts: Any) -> list[Path] | None:
+            device = DeviceInfo(
+                uuid=uuid, name="GPU", memory_bytes=1, index=0, simulated=simulated, facts=facts
+            )
+            return isolation.device_files(device, {})
+
+        assert files("GPU-1", minor=3) == [Path("/dev/nvidia3")]
+        assert files("SIM-1", simulated=True) == []
+        assert files("GPU-2") is None  # no guess: it could be another's
+        assert files("MIG-1", minor=3) is None  # nor a whole card in a slice's place
+
+    def test_l06_a_slice_by_its_capabilities(self, tmp_path: Path) -> None:
+        device = DeviceInfo(
             uuid="MIG-1",
             name="GPU slice",
             memory_bytes=1,
             index=0,
-            facts={"minor": 1, "capability_minors": [12, 13]},
+            facts={"minor": 1, "gpu_instance": 7, "compute_instance": 0},
         )
-        unknown = DeviceInfo(uuid="GPU-2", name="GPU", memory_bytes=1, index=0)
-        simulated = DeviceInfo(uuid="SIM", name="GPU", memory_bytes=1, index=0, simulated=True)
+        of_slice = tmp_path / "gpu1" / "mig" / "gi7"
+        (of_slice / "ci0").mkdir(parents=True)
+        (of_slice / "access").write_text("DeviceFileMinor: 66\nDeviceFileMode: 292\n")
+        assert isolation.device_files(device, {}, tmp_path) is None
+        (of_slice / "ci0" / "access").write_text("DeviceFileMinor: 67\nDeviceFileMode: 292\n")
 
-        assert isolation.device_files(card) == [Path("/dev/nvidia3")]
-        assert isolation.device_files(slice_) == [
-            *(Path("/dev/nvidia1"), Path("/dev/nvidia-caps/nvidia-cap12")),
-            Path("/dev/nvidia-caps/nvidia-cap13"),
+        assert isolation.device_files(device, {}, tmp_path) == [
+            Path("/dev/nvidia1"),
+            Path("/dev/nvidia-caps/nvidia-cap66"),
+            Path("/dev/nvidia-caps/nvidia-cap67"),
         ]
-        assert isolation.device_files(unknown) is None  # no guess: it could be another's
-        assert isolation.device_files(simulated) == []
 
     def test_l06_a_device_without_a_known_file_is_not_guessed(self, site: Site) -> None:
         body = b"print('never')"
