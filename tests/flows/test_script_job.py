@@ -1,5 +1,6 @@
 """A script job, from outside: it runs, it is stopped, it crashes, it outlives the agent."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -49,6 +50,40 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+READS = """
+import errno, json, sys
+def read(path):
+    try:
+        open(path, "rb").read(1)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "read"
+print(json.dumps({path: read(path) for path in sys.argv[1:]}))
+"""
+
+
+class TestIsolation:
+    """F-13, F-14: what belongs to the installation is not there for a job."""
+
+    def test_a_job_sees_nothing_of_its_installation(self, installation: Installation) -> None:
+        isolation = installation.node()["isolation"]
+        if isolation["profile"] == "none":
+            pytest.skip(isolation["reason"]["text"])
+        theirs = [
+            str(path)
+            for path in installation.state.rglob("*")
+            if not path.is_dir() and "workloads" not in path.parts
+        ]
+        kinds = ("embedded.json", "node.key", "identity.json", "agent.db", "PG_VERSION")
+        chosen = [path for path in theirs if path.endswith(kinds) or ".s.PGSQL" in path]
+        assert len(chosen) > len(kinds) - 1
+
+        job = installation.submit_script(READS, name="reads", arguments=chosen)
+        installation.wait_until(job, "succeeded")
+
+        assert set(json.loads(installation.log(job)).values()) == {"ENOENT"}
 
 
 class TestScriptJob:
