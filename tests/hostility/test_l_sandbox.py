@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from uuid import UUID
 import pytest
 
 from agents.node import isolation, limits, shim
-from agents.node.isolation import Box, Isolation, Share
+from agents.node.isolation import Box, Isolation
 from agents.node.workspace import Workspace
 from agents.protocol.base import Resources
 from agents.protocol.link import DeviceInfo, WorkloadReport
@@ -798,46 +799,67 @@ class TestChoice:
 
 
 class TestAnyUser:
-    def test_it_works_for_a_user_without_rights(
-        self,
-        host: isolation.Host,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
+    @pytest.fixture
+    def as_nobody(
+        self, host: isolation.Host, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Callable[..., "subprocess.CompletedProcess[str]"]]:
+        """Run words in a box as a user without rights."""
         if os.getuid() != 0 or shutil.which("setpriv") is None:
             pytest.skip("only root can become another user")
-        folder = Path("/tmp") / f"datahall-nobody-{os.getpid()}"
-        folder.mkdir()
-        try:
-            monkeypatch.setattr(isolation, "python_folders", list)  # ours may be below /root
-            plain = isolation.look_around(host.bwrap, folder, (Share(tmp_path),))
-            here = Workspace(folder / "workspace")
-            here.create()
-            here.write("order.json", {})
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, 65534, 65534)
-            words = (
-                "id -u; touch /usr/x; cat /proc/sys/kernel/hostname > /dev/null; echo done > out"
-            )
-            command = isolation.command(
-                isolation.Host(plain.bwrap, folder, plain.mounts, (), plain.seccomp),
-                Box(here.folder, 2**28),
-                ["/bin/sh", "-c", words],
-            )
+        folder = Path(tempfile.mkdtemp(dir="/tmp"))  # pytest's own are closed to others
+        monkeypatch.setattr(isolation, "python_folders", list)  # ours may be below /root
+        plain = isolation.look_around(host.bwrap, folder)
+        here = Workspace(folder / "workspace")
+        here.create()
+        here.write("order.json", {})
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 65534, 65534)
+
+        def run(*words: str) -> "subprocess.CompletedProcess[str]":
+            command = isolation.command(plain, Box(here.folder, 2**28), words)
             with isolation.opened(plain) as files:
-                ran = subprocess.run(
+                return subprocess.run(
                     ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command],
                     pass_fds=files,
                     capture_output=True,
                     text=True,
                     check=False,
                 )
-            assert ran.returncode == 0, ran.stderr
-            assert ran.stdout.split() == [str(isolation.UID)]
-            assert "Read-only file system" in ran.stderr
-            assert (here.work / "out").read_text() == "done\n"
-        finally:
-            shutil.rmtree(folder)
+
+        yield run
+        shutil.rmtree(folder)
+
+    def test_it_works_without_rights(
+        self, as_nobody: Callable[..., "subprocess.CompletedProcess[str]"]
+    ) -> None:
+        ran = as_nobody("/bin/sh", "-c", "id -u; touch /usr/x; echo done > out; cat out")
+
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout.split() == [str(isolation.UID), "done"]
+        assert "Read-only file system" in ran.stderr
+
+    def test_its_processes_are_counted_by_themselves(
+        self, as_nobody: Callable[..., "subprocess.CompletedProcess[str]"]
+    ) -> None:
+        """Without control groups, by the limit that the runner sets."""
+        python = "/usr/bin/python3"
+        if not Path(python).exists():
+            pytest.skip("there is no Python that everybody can run")
+        code = """
+import os, resource, signal
+resource.setrlimit(resource.RLIMIT_NPROC, (60, 60))
+count = 0
+try:
+    while True:
+        if os.fork() == 0:
+            signal.pause()
+        count += 1
+except BlockingIOError:
+    print(count)
+"""
+        ran = as_nobody(python, "-I", "-c", code)
+
+        assert 50 < int(ran.stdout) < 60, ran.stderr
 
 
 class TestCommand:

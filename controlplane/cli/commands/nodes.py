@@ -71,7 +71,7 @@ def show_node(name: str, as_json: bool) -> None:
             "disk": size(node["disk_bytes"]),
             "agent": node["agent_version"],
             "clock": f"{node['clock_offset_ms']} ms off",
-            "isolation": _isolation(node["isolation"]),
+            "isolation": _isolation(node.get("isolation")),
             **node["facts"],
         }
     )
