@@ -7,17 +7,20 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import agents
+from agents.node import isolation
 from agents.node.client import ControlPlane
 from agents.node.clock import Clock
 from agents.node.config import Identity, State, verification_keys
 from agents.node.database import Database
 from agents.node.inventory import Hardware
+from agents.node.isolation import Isolation
 from agents.node.journal import Journal
 from agents.node.letterbox import Letterbox
+from agents.node.limits import Limits, look_around
 from agents.node.link import Link
 from agents.node.orders import Orders, Pull
 from agents.node.spool import Spool
@@ -25,6 +28,7 @@ from agents.node.store import Store
 from agents.node.supervisor import Supervisor
 from agents.node.workload import Surroundings, until_readable
 from agents.protocol import PROTOCOL_VERSION
+from agents.protocol import link as link_protocol
 from agents.protocol.link import Hello, Live
 from agents.telemetry import host
 from agents.telemetry.sampler import PackedBlock, Sampler
@@ -43,6 +47,7 @@ class Options:
     use_pull: bool = True
     simulated_gpus: int = 0
     advertise_host: str = ""
+    isolation: Isolation = field(default_factory=isolation.none)
 
 
 class Daemon:
@@ -66,6 +71,18 @@ class Daemon:
         database = Database(state.database)
         journal, spool = Journal(database), Spool(database)
         plane = ControlPlane(identity, state.key(), clock, on_keys=self._on_keys)
+        hardware = await asyncio.to_thread(
+            Hardware,
+            state,
+            name=identity.node.hex[:12],
+            simulated_gpus=self._options.simulated_gpus,
+        )
+        limits = look_around() if self._options.isolation.host else Limits()
+        hardware.isolation = link_protocol.Isolation(
+            profile=self._options.isolation.profile.value,
+            reason=self._options.isolation.reason,
+            limits=limits.held,
+        )
         supervisor = Supervisor(
             Surroundings(
                 journal=journal,
@@ -77,6 +94,9 @@ class Daemon:
                 advertise_host=self._options.advertise_host,
                 lifeline=self._lifeline,
                 on_news=lambda: link.wake(),
+                isolation=self._options.isolation,
+                limits=limits,
+                devices={device.uuid: device for device in hardware.devices},
             ),
             on_settled=lambda: pull.look(),
         )
@@ -84,12 +104,6 @@ class Daemon:
             identity.node, verification_keys(identity.signing_keys), clock, supervisor
         )
         pull = Pull(plane, self._orders)
-        hardware = await asyncio.to_thread(
-            Hardware,
-            state,
-            name=identity.node.hex[:12],
-            simulated_gpus=self._options.simulated_gpus,
-        )
         link = Link(
             identity.url,
             plane,

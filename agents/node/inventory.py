@@ -5,7 +5,7 @@ import socket
 import threading
 
 from agents.node.config import State
-from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory
+from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory, Isolation
 from agents.telemetry import host
 from agents.telemetry.nvml import Nvml
 from agents.telemetry.processes import Owners
@@ -43,6 +43,7 @@ class Hardware:
 
     def __init__(self, state: State, *, name: str = "", simulated_gpus: int = 0) -> None:
         self._state = state
+        self.isolation: Isolation | None = None  # once the agent has chosen
         self.facts = host.facts()
         self.devices: list[DeviceInfo] = []
         self.reader: AllDevices | SimulatedDevices = SimulatedDevices(0, name)
@@ -68,4 +69,5 @@ class Hardware:
             disk_bytes=room.disk_bytes,
             devices=self.devices,
             facts=self.facts,
+            isolation=self.isolation,
         )

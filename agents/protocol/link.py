@@ -48,6 +48,14 @@ class DeviceInfo(Message):
     facts: dict[str, Any] = {}
 
 
+class Isolation(Message):
+    """What payloads on a node are kept from."""
+
+    profile: str  # "bwrap": everything but their own; "none": nothing
+    reason: Reason | None = None  # why it is "none"
+    limits: list[str] = []  # of "memory", "processes": what the kernel holds them to
+
+
 class Inventory(Message):
     hostname: str
     cpu_millis: int
@@ -55,6 +63,7 @@ class Inventory(Message):
     disk_bytes: int
     devices: list[DeviceInfo] = []
     facts: dict[str, Any] = {}  # driver, CUDA, torch, kernel, python, cpu model
+    isolation: Isolation | None = None  # agent 0.1.0
 
 
 class Heartbeat(Message, tag="heartbeat"):

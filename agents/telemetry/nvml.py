@@ -115,6 +115,7 @@ def _describe(uuid: str, handle: Any) -> DeviceInfo:
     capability = _ask(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
     known = {
         "serial": _ask(pynvml.nvmlDeviceGetSerial, handle),
+        "minor": _ask(pynvml.nvmlDeviceGetMinorNumber, handle),  # /dev/nvidia<minor>
         "pci_bus_id": pci and pci.busId,
         "architecture": _ask(pynvml.nvmlDeviceGetArchitecture, handle),
         "compute_capability": capability and ".".join(map(str, capability)),

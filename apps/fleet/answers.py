@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from agents.protocol.base import Reason
 from apps.common.answers import MOST_ITEMS, Found, HasId, Item, Subject, attends, called, finds
 from apps.fleet import selectors
 from apps.fleet.models import Contact, Node
+from apps.projects.models import Project
 
 
 @attends
@@ -23,6 +25,25 @@ def absent_nodes(project: HasId, at: datetime) -> Iterator[Item]:
             subject=Subject(type="node", id=node.id, name=node.name),
             reason=reason,
             action="uncordon" if cordoned else "open_node",
+        )
+
+
+@attends
+def nodes_without_isolation(project: HasId, at: datetime) -> Iterator[Item]:
+    """Nodes where a job of one project can read another's, once there is another."""
+    second = Project.objects.order_by("created_at", "id").values_list("created_at", flat=True)[1:2]
+    since = second.first()
+    if since is None:
+        return
+    nodes = Node.objects.filter(removed_at=None, isolation__profile="none")
+    for node in nodes.order_by("name")[:MOST_ITEMS]:
+        yield Item(
+            kind="node_not_isolated",
+            severity="warning",
+            since=max(since, node.created_at),
+            subject=Subject(type="node", id=node.id, name=node.name),
+            reason=Reason(code="node_not_isolated", params={"node": node.name}),
+            action="open_node",
         )
 
 

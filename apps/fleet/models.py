@@ -28,6 +28,7 @@ class Node(BaseModel):
     clock_offset_ms = models.IntegerField(default=0)  # node minus server
     hostname = models.CharField(max_length=255, blank=True)
     facts = models.JSONField(default=dict)
+    isolation = models.JSONField(null=True)  # agents.protocol.link.Isolation; None: untold
     disk_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.PositiveIntegerField()
     memory_bytes = models.BigIntegerField()
@@ -73,6 +74,7 @@ class NodeEvent(BaseModel):
         CONTACT = "contact"  # detail: from, to
         REBOOTED = "rebooted"
         UPGRADED = "upgraded"  # the agent; detail: from, to
+        ISOLATION = "isolation"  # of its jobs; detail: from, to
 
     node = models.ForeignKey(Node, models.CASCADE, related_name="events")
     at = models.DateTimeField()
