@@ -9,6 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from agents.node import isolation, limits
 from agents.node.config import NotJoined, State
 from agents.node.inventory import Hardware
 from agents.telemetry import host
@@ -28,6 +31,7 @@ def examine(state: State | None) -> dict[str, Any]:
         "python": platform.python_version(),
         "pidfd": hasattr(os, "pidfd_open"),
         "bubblewrap": shutil.which("bwrap"),
+        "isolation": _isolation(),
         "cpu_millis": room.cpu_millis,
         "memory_bytes": room.memory_bytes,
         "disk_free_bytes": shutil.disk_usage(folder).free,
@@ -36,6 +40,17 @@ def examine(state: State | None) -> dict[str, Any]:
         "devices": [{"uuid": d.uuid, "name": d.name} for d in hardware.devices],
         "torch": _torch(),
         "joined": _joined(state),
+    }
+
+
+def _isolation() -> dict[str, Any]:
+    """What jobs would be isolated by: tried, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = isolation.choose(isolation.Wanted.AUTO, Path(folder))
+    return {
+        "profile": chosen.profile.value,
+        "reason": chosen.reason and msgspec.to_builtins(chosen.reason),
+        "limits": limits.look_around().held,
     }
 
 

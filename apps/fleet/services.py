@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.core import signing
@@ -344,8 +345,15 @@ def _note_changes(node: Node, hello: Hello, *, at: datetime) -> None:
     if node.agent_version and node.agent_version != hello.agent_version:
         change = _change(node.agent_version, hello.agent_version)
         _note(Kind.UPGRADED, node.id, change, at=at)
+    before, after = selectors.profile_of(node.isolation), _profile(hello.inventory)
+    if before and after and before != after:
+        _note(Kind.ISOLATION, node.id, _change(before, after), at=at)
     if node.contact != Contact.FRESH.value:
         _note(Kind.CONTACT, node.id, _change(node.contact, Contact.FRESH.value), at=at)
+
+
+def _profile(offered: Inventory) -> str:
+    return offered.isolation.profile if offered.isolation else ""
 
 
 def _take_offer(node: Node, offered: Inventory) -> None:
@@ -353,6 +361,7 @@ def _take_offer(node: Node, offered: Inventory) -> None:
     node.hostname = offered.hostname
     node.facts = offered.facts
     node.simulated = offered.simulated
+    node.isolation = offered.isolation and msgspec.to_builtins(offered.isolation)
     node.disk_bytes = offered.disk_bytes
     node.cpu_millis = max(offered.cpu_millis, node.reserved_cpu_millis)
     node.memory_bytes = max(offered.memory_bytes, node.reserved_memory_bytes)

@@ -139,7 +139,7 @@ def logs_are_whole(evidence: Evidence) -> Iterator[str]:
             if run["log"] != expected:
                 yield f"{where}: the log differs from what was written ({_differ(run, expected)})"
             continue
-        # what dies half-way leaves its beginning; a runner that could not begin has words of its own
+        # what dies half-way leaves its beginning; a runner that could not begin has its own words
         if life is None:
             continue
         if not expected.startswith(run["log"]):
@@ -179,7 +179,8 @@ def what_was_read_stays_true(evidence: Evidence) -> Iterator[str]:
         if row["op"] == "log" and row["status"] == 200:
             log = final.get((row["job"], row["run"]))
             if log is None or hashlib.sha256(log[: row["size"]]).hexdigest() != row["sha256"]:
-                yield f"job {row['job']} run {row['run']}: {row['size']} bytes once read are changed"
+                where = f"job {row['job']} run {row['run']}"
+                yield f"{where}: {row['size']} bytes once read are changed"
 
 
 @invariant("I3.sizes")
@@ -252,7 +253,8 @@ def no_device_is_in_two_hands(evidence: Evidence) -> Iterator[str]:
         rows.sort(key=lambda row: row["created_at"])
         for one, other in pairwise(rows):
             if one["ended_at"] is None or other["created_at"] < one["ended_at"]:
-                yield f"device {device} was leased to {one['workload_id']} and {other['workload_id']}"
+                both = f"{one['workload_id']} and {other['workload_id']}"
+                yield f"device {device} was leased to {both}"
 
 
 # --- I6, I7: it settles, and leaves nothing behind -----------------------------------------------
@@ -274,7 +276,8 @@ def no_orphans(evidence: Evidence) -> Iterator[str]:
     for life in evidence.lives:
         row = evidence.workloads.get(life.workload)
         if row is not None and row["ended"] and life.last_at > row["ended"] + ORPHAN_SECONDS:
-            yield f"workload {life.workload} lived {life.last_at - row['ended']:.0f} s after its end"
+            late = life.last_at - row["ended"]
+            yield f"workload {life.workload} lived {late:.0f} s after its end"
 
 
 @invariant("I7.folders")
@@ -373,7 +376,8 @@ def _differ(run: Row, expected: str) -> str:
         (n for n, (a, b) in enumerate(zip(run["log"], expected, strict=False)) if a != b),
         min(len(run["log"]), len(expected)),
     )
-    return f"at {at} of {len(run['log'])}: {run['log'][at : at + 60]!r}, not {expected[at : at + 60]!r}"
+    found, wanted = run["log"][at : at + 60], expected[at : at + 60]
+    return f"at {at} of {len(run['log'])}: {found!r}, not {wanted!r}"
 
 
 def summary(evidence: Evidence) -> Row:

@@ -1,4 +1,4 @@
-"""Everything that is known of a storm once it is over, in one folder, so that it can be judged again.
+"""All that is known of a storm once it is over, in one folder, so that it can be judged again.
 
 ``meta.json``      seed, commit, how long it took to settle, what may be said of it
 ``beats.jsonl``    the oracle: what payloads wrote down outside the platform

@@ -83,14 +83,14 @@ register(Fault("letterbox", killer("letterbox:home", "letterbox:away")))
 
 
 def kill_payload(site: Site, moment: Moment, dice: random.Random) -> Said:
-    workload, shim, payload = _victim(site, moment)
+    workload, _, payload = _victim(site, moment)
     if payload is None:
         raise NoTarget("payload")
     return {"workload": workload, "pid": _kill(payload)}
 
 
 def kill_shim(site: Site, moment: Moment, dice: random.Random) -> Said:
-    workload, shim, payload = _victim(site, moment)
+    workload, shim, _ = _victim(site, moment)
     return {"workload": workload, "pid": _kill(shim)}
 
 

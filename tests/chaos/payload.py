@@ -1,8 +1,8 @@
 """The oracle's payload: a job that writes down, outside the platform, what really happened to it.
 
-Standard library only, run as a plain script job: ``payload.py ORACLE KEY SECONDS LINES POINTS``. All
-that it leaves with the platform follows from its key, so that anybody can say afterwards what has to
-be there. `tests.chaos.oracle` reads what it leaves in the oracle's folder:
+Standard library only, run as a plain script job: ``payload.py ORACLE KEY SECONDS LINES POINTS``.
+All that it leaves with the platform follows from its key, so that anybody can say afterwards what
+has to be there. `tests.chaos.oracle` reads what it leaves in the oracle's folder:
 
 ``locks/<key>``   held as long as it lives: a second life of the same job cannot take it
 ``beats.jsonl``   appended to by all payloads: start, beat, end, and what went wrong

@@ -48,8 +48,9 @@ class NoTarget(Exception):
 class Away:
     """The agent of a second host: started again whenever it ends, until told to stop."""
 
-    def __init__(self, state: Path, output: Path) -> None:
+    def __init__(self, state: Path, output: Path, *, shared: Path) -> None:
         self.state = state
+        self._shared = shared
         self._output = output
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +63,8 @@ class Away:
         self._stopping.set()
         if self._process is not None:
             self._process.terminate()
-        self._thread.join(30)
+        if self._thread.is_alive():
+            self._thread.join(30)
 
     def _keep(self) -> None:
         with self._output.open("ab") as output:
@@ -71,6 +73,7 @@ class Away:
                     [
                         *(sys.executable, "-m", "agents.node", "run"),
                         *("--state", str(self.state), "--simulate-gpus", GPUS),
+                        *("--share", f"{self._shared}:rw"),
                     ],
                     cwd=ROOT,
                     env=bare_environment(),
@@ -91,7 +94,7 @@ class Site:
         self.state = folder / "state"
         self.oracle = Oracle(folder / "oracle")
         self.port = free_port()
-        self.away = Away(folder / "away", folder / "away.out")
+        self.away = Away(folder / "away", folder / "away.out", shared=self.oracle.folder)
         self.up: Up | None = None
         self.ready: dict[str, Any] = {}
 
@@ -117,7 +120,7 @@ class Site:
 
     def start(self) -> None:
         """The control plane, up and ready."""
-        self.up = Up(self.state, self.port, "--simulate-gpus", GPUS)
+        self.up = Up(self.state, self.port, "--simulate-gpus", GPUS, shared=self.oracle.folder)
         self.ready = self.up.wait_until_ready()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
-"""A storm: faults at seeded moments of the lives of jobs that are always at work, then the evidence.
+"""A storm: faults at seeded moments of the lives of jobs, then the evidence.
 
-The same seed makes the same faults in the same order, aimed at the same moments. What the machine does
-in between is its own.
+The same seed makes the same faults in the same order, aimed at the same moments. What the machine
+does in between is its own.
 """
 
 import json

@@ -37,7 +37,8 @@ def page(rows: list[dict[str, Any]]) -> str:
     lines += [
         f"| {row['at']} | {row['commit']} | {row['seed']} | {row['faults']} | {row['jobs']}"
         f" | {row['runs']} | {row['lost']} | {row['run_twice']} | {row['acked_lost']}"
-        f" | {row['leaked']} | {row['orphans']} | {row['settled_seconds']} s | {row['violations']} |"
+        f" | {row['leaked']} | {row['orphans']} | {row['settled_seconds']} s"
+        f" | {row['violations']} |"
         for row in rows
     ]
     total = {

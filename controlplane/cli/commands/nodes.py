@@ -72,6 +72,7 @@ def show_node(name: str, as_json: bool) -> None:
             "disk": size(node["disk_bytes"]),
             "agent": node["agent_version"],
             "clock": f"{node['clock_offset_ms']} ms off",
+            "isolation": _isolation(node.get("isolation")),
             **node["facts"],
         }
     )
@@ -86,6 +87,17 @@ def show_node(name: str, as_json: bool) -> None:
         for device in node["devices"]
     ]
     print_table(("GPU", "NAME", "MEMORY", "UUID", "STATE"), rows, "No GPUs.")
+
+
+def _isolation(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "not told; the agent is older"
+    if told["profile"] == "none":
+        why = told["reason"]["text"] if told["reason"] else ""
+        return f"none: any job can read what the agent's user can. {why}".strip()
+    held = " and ".join(told["limits"]) or "nothing"
+    name = {"bwrap": "bubblewrap"}.get(told["profile"], told["profile"])
+    return f"{name}; the kernel limits {held}"
 
 
 @nodes.command("join-token")

@@ -25,6 +25,7 @@ from controlplane.cli.embedded.valkey import Valkey
 CODE = Path(controlplane.__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8480
+MEANT_FOR_ALL = ("DATAHALL_LOG_LEVEL", "DATAHALL_ISOLATION", "DATAHALL_SHARES")
 PORT_WAIT_SECONDS = 5.0  # for a predecessor that was killed to let go of its ports
 
 
@@ -230,7 +231,7 @@ class Installation:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name == "DATAHALL_LOG_LEVEL" or not name.startswith(theirs)
+            if name in MEANT_FOR_ALL or not name.startswith(theirs)
         }
         return kept | {"PYTHONUNBUFFERED": "1"}
 

@@ -45,7 +45,7 @@ export default function NodePage() {
 type Asked = 'cordon' | 'remove' | 'inspect' | null
 
 function Loaded({ node }: { node: Node }) {
-  const { t, format } = useI18n()
+  const { t, format, say } = useI18n()
   const search = route.useSearch()
   const [asked, ask] = useState<Asked>(null)
   return (
@@ -91,6 +91,13 @@ function Loaded({ node }: { node: Node }) {
       {Math.abs(node.clock_offset_ms) > CLOCK_WARN_MS && (
         <Note tone="bad">
           {t('node.clock_wrong', { offset: format.duration(Math.abs(node.clock_offset_ms)) })}
+        </Note>
+      )}
+      {node.isolation?.profile === 'none' && (
+        <Note tone="bad">
+          {t('node.not_isolated', {
+            why: node.isolation.reason ? say(node.isolation.reason) : '',
+          })}
         </Note>
       )}
       <div className={classes.columns}>
