@@ -37,8 +37,6 @@ class Moment:
     phase: str
     key: str
     workload: str | None = None  # once it runs
-    payload: int | None = None  # process ids
-    shim: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,14 +81,12 @@ register(Fault("letterbox", killer("letterbox:home", "letterbox:away")))
 
 
 def kill_payload(site: Site, moment: Moment, dice: random.Random) -> Said:
-    workload, _, payload = _victim(site, moment)
-    if payload is None:
-        raise NoTarget("payload")
-    return {"workload": workload, "pid": _kill(payload)}
+    workload, shim = _shim_of(site, moment)
+    return {"workload": workload, "pid": _kill(_payload_of(shim))}
 
 
 def kill_shim(site: Site, moment: Moment, dice: random.Random) -> Said:
-    workload, shim, _ = _victim(site, moment)
+    workload, shim = _shim_of(site, moment)
     return {"workload": workload, "pid": _kill(shim)}
 
 
@@ -98,21 +94,18 @@ register(Fault("payload", kill_payload))
 register(Fault("shim", kill_shim))
 
 
-def _victim(site: Site, moment: Moment) -> tuple[str, psutil.Process, psutil.Process | None]:
-    """The moment's shim and payload. At ``submit`` there is none: the next one that appears."""
-    if moment.workload is not None and moment.shim is not None:
-        with suppress(psutil.NoSuchProcess):
-            shim = psutil.Process(moment.shim)
-            if moment.workload in " ".join(shim.cmdline()):
-                return moment.workload, shim, _payload_of(shim)
-        raise NoTarget("shim")
-    known = {process.pid for process in site.processes("shim")}
+def _shim_of(site: Site, moment: Moment) -> tuple[str, psutil.Process]:
+    """The moment's shim, with its workload. At ``submit`` there is none: the next to appear."""
+    known = {process.pid for process in site.processes("shim")} if moment.workload is None else ()
     deadline = time.monotonic() + SHIM_WAIT_SECONDS
     while time.monotonic() < deadline:
         for shim in site.processes("shim"):
-            if shim.pid not in known:
-                with suppress(psutil.NoSuchProcess):
-                    return _workload_of(shim), shim, _payload_of(shim)
+            with suppress(psutil.NoSuchProcess, StopIteration):
+                workload = _workload_of(shim)
+                if workload == moment.workload or (not moment.workload and shim.pid not in known):
+                    return workload, shim
+        if moment.workload is not None:
+            break  # it is there, or it is gone
         time.sleep(0.02)
     raise NoTarget("shim")
 
@@ -123,9 +116,15 @@ def _workload_of(shim: psutil.Process) -> str:
     return next(Path(word).name for word in line if "/workloads/" in word)
 
 
-def _payload_of(shim: psutil.Process) -> psutil.Process | None:
-    children = shim.children()
-    return children[0] if children else None
+def _payload_of(shim: psutil.Process) -> psutil.Process:
+    """The innermost of what the shim holds: between them may be a box and a runner."""
+    deadline = time.monotonic() + SHIM_WAIT_SECONDS
+    with suppress(psutil.NoSuchProcess):
+        while time.monotonic() < deadline:
+            if below := shim.children(recursive=True):
+                return below[-1]
+            time.sleep(0.02)
+    raise NoTarget("payload")
 
 
 def _kill(process: psutil.Process) -> int:

@@ -33,7 +33,7 @@ GAP_SECONDS = (0.2, 0.6)  # between one fault and the wait for the next moment
 MOMENT_SECONDS = 5.0  # that a moment is waited for
 # from a moment to the blow: the later parts of it want to be hit too
 LATE_SECONDS = {SUBMIT: 0.3, RUN: 1.0, END: 0.3}
-LATE_FOR_PAYLOAD_SECONDS = 0.08  # it is there only a little longer than its last word
+LATE_FOR_PAYLOAD_SECONDS = 0.1  # it is there only a little longer than its last word
 WATCH_SECONDS = 0.02
 SAMPLE_SECONDS = 2.0
 PUT_OFF = 4  # places that a fault without a target goes back in the plan
@@ -224,9 +224,7 @@ class Storm:
                 self._beats.append(beat)
                 phase = {"start": RUN, "end": END}.get(beat["what"])
                 if phase is not None:
-                    self._moments[phase].put(
-                        Moment(phase, beat["key"], beat["workload"], beat["pid"], beat["shim"])
-                    )
+                    self._moments[phase].put(Moment(phase, beat["key"], beat["workload"]))
             self._over.wait(WATCH_SECONDS)
 
     def _sample(self) -> None:
