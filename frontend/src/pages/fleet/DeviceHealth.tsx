@@ -25,14 +25,14 @@ export function DeviceHealth({ node }: { node: Node }) {
   const here = node.devices.filter(({ present }) => present)
   const simulated = here.filter((device) => device.simulated).length
   return (
-    <>
+    <div className={classes.notes}>
       {here
         .filter(({ healthy }) => !healthy)
         .map((device) => (
           <Sick key={device.id} node={node} device={device} />
         ))}
       {simulated > 0 && <Note tone="plain">{t('node.simulated', { count: simulated })}</Note>}
-    </>
+    </div>
   )
 }
 
