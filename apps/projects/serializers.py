@@ -104,7 +104,7 @@ class AttentionSerializer(serializers.Serializer[Any]):
 
     kind = serializers.CharField(
         help_text="`job_failed`, `job_stuck`, `import_failed`, `node_unreachable`, "
-        "`node_cordoned`, and what other parts add."
+        "`node_cordoned`, `device_unhealthy`, and what other parts add."
     )
     severity = serializers.ChoiceField(choices=["error", "warning"])
     since = serializers.DateTimeField()

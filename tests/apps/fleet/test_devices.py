@@ -194,6 +194,8 @@ class TestAttention:
         tell(node, "rows_pending", device="GPU-0")
         tell(node, "lost")
 
+        Device.objects.filter(uuid="GPU-1").update(present=False)  # it fell off: who looks?
+
         first, second = sorted(
             answers.unhealthy_devices(project, NOON), key=lambda item: item.severity
         )

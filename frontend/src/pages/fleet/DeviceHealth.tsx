@@ -22,11 +22,10 @@ const TODO: Record<string, MessageKey> = {
 /** What is to be said of a node's devices before anything else: which need somebody, which are none. */
 export function DeviceHealth({ node }: { node: Node }) {
   const { t } = useI18n()
-  const here = node.devices.filter(({ present }) => present)
-  const simulated = here.filter((device) => device.simulated).length
+  const simulated = node.devices.filter((one) => one.present && one.simulated).length
   return (
     <div className={classes.notes}>
-      {here
+      {node.devices
         .filter(({ healthy }) => !healthy)
         .map((device) => (
           <Sick key={device.id} node={node} device={device} />
