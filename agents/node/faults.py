@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from agents.node.failures import Failed
 from agents.node.spool import Spool
 from agents.node.supervisor import Supervisor
-from agents.protocol.faults import verdict
+from agents.protocol.faults import code_of, verdict
 from agents.protocol.link import DeviceInfo, DeviceReport
 from agents.protocol.workloads import Cause
 from agents.telemetry.faults import Fault
@@ -88,4 +88,4 @@ def why(fault: Fault, index: int | None) -> Failed:
     params: dict[str, object] = {"device": fault.device, "index": index if index is not None else 0}
     if fault.xid is not None:
         params["xid"] = fault.xid
-    return Failed(f"device_{fault.kind}", cause=Cause.HARDWARE, **params)
+    return Failed(code_of(fault.kind, fault.xid), cause=Cause.HARDWARE, **params)

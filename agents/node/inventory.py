@@ -5,9 +5,10 @@ import socket
 import threading
 
 from agents.node.config import State
+from agents.protocol.faults import FaultKind
 from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory, Isolation
 from agents.telemetry import host
-from agents.telemetry.faults import OnFault, ignore
+from agents.telemetry.faults import Fault, OnFault, ignore
 from agents.telemetry.nvml import Card, Nvml
 from agents.telemetry.patient import Patient
 from agents.telemetry.processes import Owners
@@ -80,6 +81,7 @@ class Hardware:
         asking.join(DRIVER_SECONDS)
         if asking.is_alive():
             log.error("the GPU driver does not answer: going on without its devices")
+            on_fault(Fault(FaultKind.DRIVER_HANGS))
 
     def inventory(self) -> Inventory:
         room = host.capacity(self._state.folder)

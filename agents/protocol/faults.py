@@ -103,6 +103,14 @@ _KINDS: Mapping[FaultKind, Verdict] = MappingProxyType(
 )
 
 
+NAMED = frozenset({48, 63, 64, 74, 79, 94, 95, 119})  # XIDs that have a sentence of their own
+
+
+def code_of(kind: str, xid: int | None) -> str:
+    """The message code of a fault."""
+    return f"device_{kind}_{xid}" if kind == FaultKind.XID and xid in NAMED else f"device_{kind}"
+
+
 def verdict(kind: str, xid: int | None) -> Verdict:
     """What a fault asks for; of what nobody here knows, only that it be remembered."""
     if kind == FaultKind.XID:

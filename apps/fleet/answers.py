@@ -32,8 +32,8 @@ def absent_nodes(project: HasId, at: datetime) -> Iterator[Item]:
 
 @attends
 def unhealthy_devices(project: HasId, at: datetime) -> Iterator[Item]:
-    """Devices that get no work until somebody has seen to them."""
-    devices = Device.objects.filter(node__removed_at=None, present=True, healthy=False)
+    """Devices that get no work until somebody has seen to them, those that are gone included."""
+    devices = Device.objects.filter(node__removed_at=None, healthy=False)
     devices = devices.exclude(unhealthy_at=None).select_related("node")
     for device in devices.order_by("-unhealthy_at", "id")[:MOST_ITEMS]:
         reason = reasons.from_row(device.health_reason)

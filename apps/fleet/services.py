@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from agents.protocol import PROTOCOL_VERSION
 from agents.protocol.base import Reason, Resources
-from agents.protocol.faults import Action, FaultKind, verdict
+from agents.protocol.faults import Action, FaultKind, code_of, verdict
 from agents.protocol.link import DeviceInfo, DeviceReport, Hello, Inventory, Welcome, utc
 from agents.protocol.rest import (
     NODE_DOMAIN,
@@ -487,7 +487,7 @@ def apply_device_report(*, node_id: UUID, report: DeviceReport, at: datetime) ->
     for device in devices:
         if report.kind == FaultKind.DRIVER_ANSWERS:
             reason = device.health_reason or {}
-            if reason.get("code") == f"device_{FaultKind.DRIVER_HANGS}":
+            if reason.get("code") == code_of(FaultKind.DRIVER_HANGS, None):
                 _mark_healthy(device)
         elif judged.action.keeps_work_away:
             _mark(device, report, judged.action, at=happened)
@@ -512,7 +512,9 @@ def _mark(device: Device, report: DeviceReport, action: Action, *, at: datetime)
         params["xid"] = report.xid
     device.healthy = False
     device.unhealthy_at = device.unhealthy_at or at
-    device.health_reason = reasons.to_row(Reason(code=f"device_{report.kind}", params=params))
+    device.health_reason = reasons.to_row(
+        Reason(code=code_of(report.kind, report.xid), params=params)
+    )
     device.health_action = action.value
     device.save(update_fields=_HEALTH)
 

@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.common.errors import FieldRefusal, InputRefused, NotFound
 from apps.datasets import selectors as datasets
 from apps.datasets.models import DatasetVersion
-from apps.fleet.models import Node
+from apps.fleet.models import Device, Node
 from apps.jobs import forecast, specs
 from apps.jobs.models import Job, JobKind, JobState, Run, RunInput, RunOutput, RunState
 from apps.projects.models import Project
@@ -40,6 +40,7 @@ class RunView:
     ended_at: datetime | None
     workload: UUID | None
     node: Node | None
+    devices: list[Device]
 
 
 @dataclass(frozen=True)
@@ -379,6 +380,7 @@ def _run_view(run: Run, gangs: dict[UUID, Gang]) -> RunView:
         ended_at=run.ended_at,
         workload=workload.id if workload else None,
         node=workload.node if workload else None,
+        devices=workloads.devices_of(gang) if gang else [],
     )
 
 

@@ -8,6 +8,7 @@ from apps.jobs.models import JobKind, JobState, RunState
 from apps.workloads.shapes import (
     ReasonField,
     ResourcesSerializer,
+    RunDeviceSerializer,
     RunNodeSerializer,
     WantedResourcesSerializer,
 )
@@ -188,6 +189,7 @@ class RunSerializer(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(allow_null=True)
     workload = serializers.UUIDField(allow_null=True)
     node = RunNodeSerializer(allow_null=True)
+    devices = RunDeviceSerializer(many=True, help_text="What it has of its node, or had.")
 
 
 class JobInputSerializer(serializers.Serializer[Any]):

@@ -98,7 +98,7 @@ class AttentionSerializer(serializers.Serializer[Any]):
 
     kind = serializers.CharField(
         help_text="`job_failed`, `job_stuck`, `import_failed`, `node_unreachable`, "
-        "`node_cordoned`, `node_not_isolated`, and what other parts add."
+        "`node_cordoned`, `node_not_isolated`, `device_unhealthy`, and what other parts add."
     )
     severity = serializers.ChoiceField(choices=["error", "warning"])
     since = serializers.DateTimeField()

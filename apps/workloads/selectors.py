@@ -312,8 +312,9 @@ class Outcome:
 
 
 def gangs(ids: Collection[UUID]) -> dict[UUID, Gang]:
-    """Gangs with their workloads, by rank, and the workloads' nodes."""
-    rows = Gang.objects.filter(id__in=set(ids)).prefetch_related("workloads__node")
+    """Gangs with their workloads, by rank, and the workloads' nodes and devices."""
+    rows = Gang.objects.filter(id__in=set(ids))
+    rows = rows.prefetch_related("workloads__node", "workloads__leases__device")
     return {gang.id: gang for gang in rows}
 
 
@@ -329,6 +330,15 @@ def events_of(gang_ids: Collection[UUID]) -> dict[UUID, list[WorkloadEvent]]:
 def first_workload(gang: Gang) -> Workload:
     """The workload of rank 0: a gang's face."""
     return min(gang.workloads.all(), key=lambda workload: workload.rank)
+
+
+def devices_of(gang: Gang) -> list[Device]:
+    """The devices that a gang has, or had."""
+    return [
+        lease.device
+        for workload in sorted(gang.workloads.all(), key=lambda workload: workload.rank)
+        for lease in sorted(workload.leases.all(), key=lambda lease: lease.device.index)
+    ]
 
 
 def failed_on(gang_ids: Collection[UUID], causes: Collection[Cause]) -> set[UUID]:

@@ -44,6 +44,13 @@ class RunNodeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class RunDeviceSerializer(serializers.Serializer[Any]):
+    uuid = serializers.CharField()
+    index = serializers.IntegerField()
+    name = serializers.CharField()
+    simulated = serializers.BooleanField(help_text="There is no such device: it runs on the CPU.")
+
+
 class ResourcesSerializer(serializers.Serializer[Any]):
     cpu_millis = serializers.IntegerField()
     memory_bytes = serializers.IntegerField()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agents.protocol.faults import XIDS, Action, FaultKind, verdict
+from agents.protocol.faults import NAMED, XIDS, Action, FaultKind, code_of, verdict
+from apps.common.messages import LANGUAGES, catalogue
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,10 @@ def test_what_ends_work_is_never_only_noted() -> None:
 
 def test_keeping_work_away_is_for_what_somebody_has_to_see_to() -> None:
     assert [action for action in Action if action.keeps_work_away] == ["drain", "reset", "replace"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fault_has_a_sentence(language: str) -> None:
+    codes = {code_of(kind, xid) for kind in FaultKind for xid in (None, 1, *NAMED)}
+
+    assert codes <= set(catalogue(language))

@@ -16,7 +16,12 @@ const gpu = {
   memory_bytes: 80 * 1024 ** 3,
   simulated: false,
   present: true,
+  parent: '',
+  divided: false,
   healthy: true,
+  unhealthy_at: null,
+  health_reason: null,
+  health_action: '' as const,
   facts: {},
 }
 const facts = { driver: '550.1', cuda: '12.4', torch: '2.9' }

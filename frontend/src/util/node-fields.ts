@@ -13,7 +13,16 @@ export interface Drawn {
   top?: string
 }
 
-export type Unit = 'percent' | 'bytes' | 'rate' | 'celsius' | 'watt' | 'mhz' | 'joule' | 'count'
+export type Unit =
+  | 'percent'
+  | 'bytes'
+  | 'rate'
+  | 'celsius'
+  | 'watt'
+  | 'mhz'
+  | 'joule'
+  | 'seconds'
+  | 'count'
 
 export const HOST_CHARTS: Drawn[] = [
   { id: 'cpu', title: 'meter.cpu', fields: [['cpu_percent', null]], unit: 'percent' },
@@ -60,6 +69,12 @@ export const DEVICE_CHARTS: Drawn[] = [
   one('power_watts', 'meter.power', 'watt'),
   one('memory_utilization_percent', 'node.memory_traffic', 'percent'),
   one('memory_temperature_celsius', 'node.memory_temperature', 'celsius'),
+  one('temperature_margin_celsius', 'node.temperature_margin', 'celsius'),
+  one('power_instant_watts', 'node.power_instant', 'watt'),
+  one('sm_active_percent', 'node.sm_active', 'percent'),
+  one('sm_occupancy_percent', 'node.sm_occupancy', 'percent'),
+  one('tensor_active_percent', 'node.tensor_active', 'percent'),
+  one('dram_active_percent', 'node.dram_active', 'percent'),
   one('sm_clock_mhz', 'node.sm_clock', 'mhz'),
   one('memory_clock_mhz', 'node.memory_clock', 'mhz'),
   one('graphics_clock_mhz', 'node.graphics_clock', 'mhz'),
@@ -71,6 +86,23 @@ export const DEVICE_CHARTS: Drawn[] = [
   one('ecc_uncorrected', 'node.ecc_uncorrected', 'count'),
   one('remapped_rows_corrected', 'node.remapped_corrected', 'count'),
   one('remapped_rows_uncorrected', 'node.remapped_uncorrected', 'count'),
+  one('remapped_rows_pending', 'node.remapped_pending', 'count'),
+  one('remapped_rows_failed', 'node.remapped_failed', 'count'),
+  one('ecc_corrected_ever', 'node.ecc_corrected_ever', 'count'),
+  one('ecc_uncorrected_ever', 'node.ecc_uncorrected_ever', 'count'),
+  one('retired_pages_single_bit', 'node.retired_single', 'count'),
+  one('retired_pages_double_bit', 'node.retired_double', 'count'),
+  one('throttled_power_seconds', 'node.throttled_power', 'seconds'),
+  one('throttled_thermal_seconds', 'node.throttled_thermal', 'seconds'),
+  one('pcie_receive_bytes_per_second', 'node.pcie_received', 'rate'),
+  one('pcie_transmit_bytes_per_second', 'node.pcie_sent', 'rate'),
+  one('nvlink_active', 'node.nvlink_active', 'count'),
+  one('nvlink_receive_bytes', 'node.nvlink_received', 'bytes'),
+  one('nvlink_transmit_bytes', 'node.nvlink_sent', 'bytes'),
+  one('nvlink_crc_errors', 'node.nvlink_crc', 'count'),
+  one('nvlink_replays', 'node.nvlink_replays', 'count'),
+  one('nvlink_recoveries', 'node.nvlink_recoveries', 'count'),
+  one('bar1_used_bytes', 'node.bar1', 'bytes'),
   one('pcie_replay', 'node.pcie_replay', 'count'),
   one('pcie_link_generation', 'node.pcie_generation', 'count'),
   one('pcie_link_width', 'node.pcie_width', 'count'),
@@ -83,6 +115,7 @@ const ELSEWHERE = new Set([
   'disk_total_bytes',
   'power_limit_watts',
   'clocks_event_reasons',
+  'nvlink_count',
 ])
 
 function one(field: string, title: MessageKey, unit: Unit): Drawn {
@@ -105,6 +138,7 @@ export function formatOf(unit: Unit, format: Formats): (value: number) => string
     mhz: (v) => `${format.number(v)} MHz`,
     joule: (v) =>
       v >= 3.6e6 ? `${format.number(v / 3.6e6, 2)} kWh` : `${format.number(v / 1000, 1)} kJ`,
+    seconds: (v) => format.duration(v * 1000),
     count: (v) => format.number(v, 2),
   }
   return units[unit]

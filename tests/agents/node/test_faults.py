@@ -74,7 +74,7 @@ class TestAFault:
         final = plane.final(hit)
         assert (final.state, final.cause) == (S.FAILED, Cause.HARDWARE)
         assert why(final) == {
-            "code": "device_xid",
+            "code": "device_xid_79",
             "device": cards.uuid(0),
             "index": 0,
             "xid": 79,

@@ -54,7 +54,7 @@ class TestAReport:
             NOON,
         )
         assert device.health_reason == {
-            "code": "device_xid",
+            "code": "device_xid_79",
             "params": {"device": "GPU-1", "index": 1, "xid": 79},
         }
         node.refresh_from_db()
@@ -128,7 +128,7 @@ class TestClearing:
 
         device.refresh_from_db()
         assert (device.healthy, device.unhealthy_at, device.health_reason) == (True, None, None)
-        assert Entry.objects.get(action="node.clear_device").detail["reason"] == "device_xid"
+        assert Entry.objects.get(action="node.clear_device").detail["reason"] == "device_xid_79"
         assert NodeEvent.objects.filter(kind="device_cleared").count() == 1
 
     def test_of_a_healthy_one_is_nothing(self, node: Node) -> None:
@@ -193,6 +193,8 @@ class TestAttention:
         project = make.project()
         tell(node, "rows_pending", device="GPU-0")
         tell(node, "lost")
+
+        Device.objects.filter(uuid="GPU-1").update(present=False)  # it fell off: who looks?
 
         first, second = sorted(
             answers.unhealthy_devices(project, NOON), key=lambda item: item.severity

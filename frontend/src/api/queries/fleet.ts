@@ -113,6 +113,14 @@ export const cordonNode = (node: string, reason: string) =>
 export const uncordonNode = (node: string) =>
   body(client.POST('/api/v1/nodes/{id}/uncordon', { params: { path: { id: node } } }))
 
+/** Somebody has seen to a device: it gets work again. */
+export const clearDevice = (node: string, device: string) =>
+  body(
+    client.POST('/api/v1/nodes/{id}/devices/{device_id}/clear', {
+      params: { path: { id: node, device_id: device } },
+    }),
+  )
+
 export const removeNode = (node: string) =>
   body(client.DELETE('/api/v1/nodes/{id}', { params: { path: { id: node } } }))
 

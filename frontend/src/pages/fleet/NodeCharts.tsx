@@ -187,7 +187,12 @@ function hostCharts({ series }: Axis, { t, format }: I18n): Chart[] {
 
 function deviceCharts(node: Node, { series }: Axis, { t, format }: I18n): Chart[] {
   const devices = node.devices
-    .map(({ uuid, index }) => ({ name: t('node.gpu', { index }), read: series[uuid] ?? {}, index }))
+    .map(({ uuid, index, parent, facts }) => ({
+      // a slice by its card and its instance
+      name: t('node.gpu', { index }) + (parent ? `/${facts.gpu_instance ?? '?'}` : ''),
+      read: series[uuid] ?? {},
+      index,
+    }))
     .sort((a, b) => a.index - b.index)
   const linesOf = (field: string): LineSeries[] =>
     devices.flatMap(({ name, read }, color) => {

@@ -22,6 +22,7 @@ import { PageHeader } from '@/ui/PageHeader'
 import { Refusal } from '@/ui/Refusal'
 import { CLOCK_WARN_MS } from '@/util/node-checks'
 import { pb } from '@/util/path-builder'
+import { DeviceHealth } from './DeviceHealth'
 import classes from './fleet.module.css'
 import { NodeCharts } from './NodeCharts'
 import { NodeEvents, NodeFacts, NodeProcesses, NodeWorkloads } from './NodeParts'
@@ -88,6 +89,7 @@ function Loaded({ node }: { node: Node }) {
             : t('node.cordoned_at', { at: format.when(node.cordoned_at) })}
         </Note>
       )}
+      <DeviceHealth node={node} />
       {Math.abs(node.clock_offset_ms) > CLOCK_WARN_MS && (
         <Note tone="bad">
           {t('node.clock_wrong', { offset: format.duration(Math.abs(node.clock_offset_ms)) })}

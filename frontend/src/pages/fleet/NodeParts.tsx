@@ -247,6 +247,10 @@ export function NodeFacts({ node }: Props) {
                     {!device.healthy && (
                       <span className={classes.bad}>{t('device.unhealthy')}</span>
                     )}
+                    {device.divided && <span className={classes.quiet}>{t('device.divided')}</span>}
+                    {device.parent !== '' && (
+                      <span className={classes.quiet}>{t('device.slice')}</span>
+                    )}{' '}
                     {!device.present && <span className={classes.bad}>{t('node.absent')}</span>}
                   </span>
                 </div>
@@ -280,11 +284,32 @@ const EVENTS: Record<NodeEvent['kind'], MessageKey> = {
   rebooted: 'node.event_rebooted',
   upgraded: 'node.event_upgraded',
   isolation: 'node.event_isolation',
+  device_fault: 'node.event_fault',
+  device_cleared: 'node.event_cleared',
 }
 const CONTACTS: Record<string, MessageKey> = {
   fresh: 'contact.fresh',
   suspect: 'contact.suspect',
   lost: 'contact.lost',
+}
+
+const FAULTS: Record<string, MessageKey> = {
+  lost: 'fault.lost',
+  double_bit_ecc: 'fault.double_bit_ecc',
+  ecc_storm: 'fault.ecc_storm',
+  rows_pending: 'fault.rows_pending',
+  rows_failed: 'fault.rows_failed',
+  not_free: 'fault.not_free',
+  driver_hangs: 'fault.driver_hangs',
+  driver_answers: 'fault.driver_answers',
+}
+
+/** What was wrong with a device, in words; a node may know more than the page. */
+function faultOf(detail: Record<string, unknown>, t: (key: MessageKey) => string): string {
+  const fault = String(detail.fault ?? '')
+  const key = FAULTS[fault]
+  if (key) return t(key)
+  return fault === 'xid' ? `XID ${String(detail.xid)}` : fault
 }
 
 /** Who or what changed the node, and why. */
@@ -305,7 +330,13 @@ export function NodeEvents({ node }: Props) {
           <li key={id}>
             <div className={classes.itemHead}>
               <span>
-                {t(EVENTS[kind], { from: word(detail.from), to: word(detail.to) })}
+                {t(EVENTS[kind], {
+                  from: word(detail.from),
+                  to: word(detail.to),
+                  device:
+                    detail.device === undefined ? t('node.devices') : `GPU ${detail.index ?? '?'}`,
+                  fault: faultOf(detail, t),
+                })}
                 {typeof detail.reason === 'string' && detail.reason !== '' && `: ${detail.reason}`}
               </span>
               <time

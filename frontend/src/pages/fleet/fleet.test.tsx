@@ -18,7 +18,12 @@ const gpu = (index: number) => ({
   memory_bytes: 80 * 1024 ** 3,
   simulated: false,
   present: true,
+  parent: '',
+  divided: false,
   healthy: true,
+  unhealthy_at: null,
+  health_reason: null,
+  health_action: '' as const,
   facts: {},
 })
 
@@ -32,6 +37,7 @@ const fleet: FleetMap = {
     {
       id: 'n1',
       name: 'rack1-host1',
+      simulated: false,
       contact: 'fresh',
       cordoned_at: null,
       cordon_reason: '',
@@ -44,6 +50,7 @@ const fleet: FleetMap = {
     {
       id: 'n2',
       name: 'rack2-host1',
+      simulated: false,
       contact: 'lost',
       cordoned_at: null,
       cordon_reason: '',
@@ -163,6 +170,48 @@ describe('the page of a node', () => {
     expect(await screen.findByRole('button', { name: 'Uncordon' })).toBeTruthy()
     expect(screen.getByText(/^Cordoned since .*: fan$/)).toBeTruthy()
     expect(sent).toEqual({ reason: 'fan' })
+  })
+
+  it('says what is wrong with a device until somebody clears it', async () => {
+    const reason = { code: 'device_lost', params: {}, text: 'GPU 0 fell off the bus.' }
+    const sick = {
+      ...gpu(0),
+      healthy: false,
+      unhealthy_at: NOON,
+      health_reason: reason,
+      health_action: 'replace' as const,
+    }
+    let cleared = false
+    answers({
+      'GET /api/v1/nodes/n1': () => make.node({ devices: [cleared ? gpu(0) : sick] }),
+      'POST /api/v1/nodes/n1/devices/d0/clear': () => {
+        cleared = true
+        return make.node({ devices: [gpu(0)] })
+      },
+    })
+    open('/nodes/n1')
+
+    expect(await screen.findByText(/GPU 0 fell off the bus/)).toBeTruthy()
+    expect(screen.getByText(/or the GPU replaced; then clear it/)).toBeTruthy()
+    await userEvent.click(screen.getByRole('button', { name: 'Let GPU 0 have work again' }))
+
+    await waitFor(() => expect(screen.queryByText(/GPU 0 fell off the bus/)).toBeNull())
+  })
+
+  it('tells of an XID, and that GPUs are simulated', async () => {
+    const event = { id: 'e1', at: NOON, actor_kind: 'system', actor_name: 'datahall' }
+    answers({
+      'GET /api/v1/nodes/n1': make.node({ devices: [{ ...gpu(0), simulated: true }] }),
+      'GET /api/v1/nodes/n1/events': make.page({
+        ...event,
+        kind: 'device_fault',
+        detail: { fault: 'xid', xid: 79, device: 'GPU-x', index: 3, action: 'replace' },
+      }),
+    })
+    open('/nodes/n1')
+
+    expect(await screen.findByText('GPU 3: XID 79')).toBeTruthy()
+    expect(screen.getByText(/^Simulated GPUs: 1/)).toBeTruthy()
   })
 
   it('says why who is no operator cannot change it', async () => {

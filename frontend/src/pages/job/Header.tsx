@@ -128,6 +128,11 @@ function Facts({ job, run, runs }: Omit<Props, 'project'>) {
       </Link>,
     ])
   }
+  if (run && run.devices.length > 0) {
+    const simulated = run.devices.some((device) => device.simulated)
+    const names = run.devices.map(({ index, name }) => t('device.name', { index, name })).join(', ')
+    facts.push([t('fact.devices'), simulated ? `${names} (${t('device.simulated')})` : names])
+  }
   if (run && run.exit_code !== null) facts.push([t('fact.exit_code'), String(run.exit_code)])
   for (const input of job.inputs) {
     facts.push([t('fact.input'), `${input.dataset ?? input.model}@${input.number}`])

@@ -14,6 +14,7 @@ const resources = {
   device_count: 0,
   device_kind: '',
   device_memory_bytes: 0,
+  simulated: false,
 }
 const recipe: Recipe = {
   name: 'image_classification',

@@ -18,6 +18,7 @@ const OF_A_SCRIPT: Resources = {
   device_count: 0,
   device_kind: '',
   device_memory_bytes: 0,
+  simulated: false,
 }
 
 interface Props {
