@@ -31,13 +31,13 @@ from agents.protocol.rest import (
 from apps.accounts import credentials
 from apps.accounts.models import User
 from apps.audit import services as audit
-from apps.common import hub
+from apps.common import hub, keys
 from apps.common.actors import SYSTEM, Actor, ActorKind
 from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
 from apps.common.guards import check_deletion
 from apps.common.sweeps import wake
-from apps.fleet import broker, dispatch, inventory, keys, selectors
+from apps.fleet import broker, dispatch, inventory, selectors
 from apps.fleet.events import NodeJoined, NodeMoved, RoomChanged
 from apps.fleet.models import (
     Contact,

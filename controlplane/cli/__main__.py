@@ -7,6 +7,7 @@ import click
 
 from agents import __version__
 from controlplane.cli.commands import (
+    audit,
     datasets,
     demo,
     endpoints,
@@ -58,6 +59,7 @@ main.add_command(nodes.nodes)
 main.add_command(users.users)
 main.add_command(members.members)
 main.add_command(tokens.tokens)
+main.add_command(audit.audit)
 
 if __name__ == "__main__":
     main(prog_name="datahall")

@@ -137,6 +137,10 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+-[\w-]{8,}\.\w+$"  # Vite puts the
 EXAMPLES_DIR = BASE_DIR / "examples"  # data to try the installation with
 ARTIFACTS_DIR = Path(os.environ.get("DATAHALL_ARTIFACTS", STATE_DIR / "artifacts"))
 SIGNING_KEY_FILE = Path(os.environ.get("DATAHALL_SIGNING_KEY", STATE_DIR / "signing.key"))
+# signatures under the audit; worth most on another disk than the database
+AUDIT_CHECKPOINTS_FILE = Path(
+    os.environ.get("DATAHALL_AUDIT_CHECKPOINTS", STATE_DIR / "audit-checkpoints.jsonl")
+)
 
 REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # an answer's form is asked for by Accept
