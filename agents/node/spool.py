@@ -7,6 +7,7 @@ import msgspec
 from agents.node.database import Database
 from agents.protocol.link import MAX_FRAME_BYTES, Block, WorkloadReport
 
+MOST_TOLD = 10_000  # ends that are kept after they were acknowledged
 MAX_BLOCKS = 24 * 360  # a day of silence; then the oldest give way, counted
 MAX_REPORT_BYTES = (
     MAX_FRAME_BYTES // 2
@@ -66,7 +67,7 @@ class Spool:
         """Forget what is stored on the other side."""
         with self._database.transaction() as cursor:
             if reports is not None:
-                cursor.execute("DELETE FROM reports WHERE seq <= ?", (reports,))
+                _keep_ends(cursor, reports)
             if blocks is not None:
                 cursor.execute("DELETE FROM blocks WHERE seq <= ?", (blocks,))
 
@@ -74,11 +75,32 @@ class Spool:
         """Start a link: forget what the other side has, and never use a sequence it has seen.
 
         If it knows of more than was ever said here, this folder is younger than the node: then
-        what waits is numbered anew above that.
+        what waits is numbered anew above that. If it knows of less than it has acknowledged, it was
+        restored from a backup: then the ends it has forgotten are told again.
         """
         with self._database.transaction() as cursor:
+            _keep_ends(cursor, reports)
             _resume(cursor, "reports", reports)
+            cursor.execute(
+                "INSERT OR IGNORE INTO reports SELECT * FROM told WHERE seq > ?", (reports,)
+            )
             _resume(cursor, "blocks", blocks)
+
+
+def _keep_ends(cursor: sqlite3.Cursor, through: int) -> None:
+    """Take reports out of the spool; what ends a workload is kept for whoever forgets it."""
+    said = cursor.execute("SELECT seq, workload, body FROM reports WHERE seq <= ?", (through,))
+    ends = [
+        row for row in said if msgspec.msgpack.decode(row[2], type=WorkloadReport).state.is_final
+    ]
+    cursor.executemany("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", ends)
+    if ends:
+        cursor.execute(
+            "DELETE FROM told WHERE seq <= (SELECT seq FROM told ORDER BY seq DESC"
+            " LIMIT 1 OFFSET ?)",
+            (MOST_TOLD,),
+        )
+    cursor.execute("DELETE FROM reports WHERE seq <= ?", (through,))
 
 
 def _resume(cursor: sqlite3.Cursor, table: str, through: int) -> None:

@@ -576,6 +576,22 @@ def reserve(*, node_id: UUID, resources: Resources) -> None:
     publish(RoomChanged(node_id=node_id))
 
 
+def reserve_again(*, node_id: UUID, resources: Resources) -> None:
+    """Count what already runs on a node; raises ``NoRoom`` where it cannot all be true."""
+    cpu, memory = resources.cpu_millis, resources.memory_bytes
+    kept = Node.objects.filter(
+        pk=node_id,
+        cpu_millis__gte=F("reserved_cpu_millis") + cpu,
+        memory_bytes__gte=F("reserved_memory_bytes") + memory,
+    ).update(
+        reserved_cpu_millis=F("reserved_cpu_millis") + cpu,
+        reserved_memory_bytes=F("reserved_memory_bytes") + memory,
+    )
+    if not kept:
+        raise NoRoom
+    publish(RoomChanged(node_id=node_id))
+
+
 def release(*, node_id: UUID, resources: Resources) -> None:
     """Give back what was reserved; what the node no longer has of it goes for good."""
     cpu, memory = Value(resources.cpu_millis), Value(resources.memory_bytes)

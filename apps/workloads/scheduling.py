@@ -28,7 +28,12 @@ def schedule_waiting(*, at: datetime) -> None:
     with _alone() as mine:
         if not mine:
             return
-        decisions = placement.plan(selectors.snapshot(), selectors.queue())
+        queue = selectors.queue()
+        if services.is_held(at=at):
+            why = services.why_held()
+            services.explain_waiting(why={gang.gang_id: why for gang in queue}, at=at)
+            return
+        decisions = placement.plan(selectors.snapshot(), queue)
         for decision in decisions:
             if isinstance(decision, placement.Placed):
                 _place(decision, at=at)
@@ -47,6 +52,8 @@ def _place(decision: placement.Placed, *, at: datetime) -> None:
 
 def settle_stalled(*, at: datetime) -> None:
     """Placed gangs that do not start: queue them again if their node fell silent, else end them."""
+    if selectors.open_restore():
+        return  # a node may have started it, and not have had the time to say so
     for gang in selectors.stalled(placed_before=at - ANSWER_WITHIN):
         nodes = [workload.node for workload in gang.workloads.select_related("node")]
         silent = any(node is not None and node.contact != Contact.FRESH for node in nodes)

@@ -12,6 +12,7 @@ from controlplane.cli.commands import (
     demo,
     endpoints,
     jobs,
+    keep,
     login,
     members,
     models,
@@ -60,6 +61,10 @@ main.add_command(users.users)
 main.add_command(members.members)
 main.add_command(tokens.tokens)
 main.add_command(audit.audit)
+main.add_command(keep.backup)
+main.add_command(keep.restore)
+main.add_command(keep.fsck)
+main.add_command(keep.storage)
 
 if __name__ == "__main__":
     main(prog_name="datahall")

@@ -89,6 +89,13 @@ NODE_BROKER_URL = os.environ.get("DATAHALL_NODE_BROKER_URL", "")
 TELEMETRY_BLOCK_DAYS = int(os.environ.get("DATAHALL_BLOCK_DAYS", "7"))
 TELEMETRY_ROLLUP_DAYS = int(os.environ.get("DATAHALL_ROLLUP_DAYS", "400"))
 
+# how much of the stored bytes is read every day to find what rotted; 0: nothing
+SCRUB_BYTES_A_DAY = int(os.environ.get("DATAHALL_SCRUB_BYTES_A_DAY", 256 * 1024**3))
+# how long is kept, in days, what nobody looks at for ever: logs and events of runs that ended
+# (0: for ever), and tokens, sessions and settled orders that are over
+RUN_LOG_DAYS = int(os.environ.get("DATAHALL_RUN_LOG_DAYS", "0"))
+SPENT_DAYS = int(os.environ.get("DATAHALL_SPENT_DAYS", "30"))
+
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
