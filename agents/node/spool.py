@@ -79,7 +79,6 @@ class Spool:
         restored from a backup: then the ends it has forgotten are told again.
         """
         with self._database.transaction() as cursor:
-            _keep_ends(cursor, reports)
             _resume(cursor, "reports", reports)
             cursor.execute(
                 "INSERT OR IGNORE INTO reports SELECT * FROM told WHERE seq > ?", (reports,)
@@ -107,7 +106,10 @@ def _resume(cursor: sqlite3.Cursor, table: str, through: int) -> None:
     row = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     said = int(row[0]) if row else 0
     if said >= through:
-        cursor.execute(f"DELETE FROM {table} WHERE seq <= ?", (through,))
+        if table == "reports":
+            _keep_ends(cursor, through)
+        else:
+            cursor.execute(f"DELETE FROM {table} WHERE seq <= ?", (through,))
         return
     # from the top, so that no two rows share a number on the way
     waiting = cursor.execute(f"SELECT seq FROM {table} ORDER BY seq DESC").fetchall()

@@ -11,11 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from agents.protocol.base import Reason
 from agents.protocol.link import RunningWorkload, WorkloadReport
-from agents.protocol.workloads import FINAL, HOLDING, Cause, WorkloadState
+from agents.protocol.workloads import FINAL, Cause, WorkloadState
 from apps.audit import services as audit
 from apps.common import reasons
 from apps.common.actors import Actor
@@ -25,7 +24,7 @@ from apps.common.sweeps import wake
 from apps.fleet import dispatch
 from apps.fleet import services as fleet
 from apps.fleet.models import Node
-from apps.workloads import selectors
+from apps.workloads import lifecycle, selectors
 from apps.workloads.models import Gang, Orphan, Restore, Workload
 from apps.workloads.services import moves, placing, stopping
 
@@ -130,7 +129,7 @@ def meet(*, node_id: UUID, running: Sequence[RunningWorkload], at: datetime) -> 
     held = selectors.open_restore() is not None
     for item in running:
         if item.workload in known:
-            if held and item.state in HOLDING and item.state is not WorkloadState.ASSIGNED:
+            if held and item.state not in {*FINAL, WorkloadState.ASSIGNED}:
                 _adopt_listed(node_id, item, at=at)
         elif item.state not in FINAL and _is_of_lost_time(item.fence):
             _note(node_id, item.workload, item.fence, state=item.state)
@@ -140,8 +139,12 @@ def meet(*, node_id: UUID, running: Sequence[RunningWorkload], at: datetime) -> 
 def _adopt_listed(node_id: UUID, item: RunningWorkload, *, at: datetime) -> None:
     gang, workloads = moves.lock_of(item.workload)
     workload = next((w for w in workloads if w.id == item.workload), None)
-    if gang is not None and workload is not None and gang.fence == item.fence:
-        adopt(gang, workload, node_id=node_id, at=at)
+    if gang is None or workload is None or gang.fence != item.fence:
+        return
+    adopt(gang, workload, node_id=node_id, at=at)
+    if workload.node_id == node_id:  # what was told of it before is not told again
+        for state in lifecycle.road(WorkloadState(workload.state), item.state):
+            moves.move(gang, workload, state, at=at)
 
 
 def adopt(gang: Gang, workload: Workload, *, node_id: UUID, at: datetime) -> bool:
@@ -229,4 +232,4 @@ def _note(
     if created:
         log.warning("node %s runs workload %s, begun after the backup", node_id, workload_id)
     elif row.ended_at is None:
-        Orphan.objects.filter(Q(pk=row.pk)).update(state=state.value, **told)
+        Orphan.objects.filter(pk=row.pk).update(state=state.value, **told)
