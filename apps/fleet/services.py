@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
@@ -45,6 +45,7 @@ from apps.fleet.models import (
     JoinToken,
     Node,
     NodeEvent,
+    Outbox,
     SigningKey,
     SpentNonce,
 )
@@ -270,6 +271,12 @@ def node_of_token(raw: str, *, at: datetime | None = None) -> Node | None:
 def forget_nonces(*, before: datetime) -> None:
     """Drop nonces that nobody could use again anyway."""
     SpentNonce.objects.filter(created_at__lt=before).delete()
+
+
+def forget_spent(*, before: datetime) -> int:
+    """Drop invitations and orders that have been over for long; how many."""
+    tokens = JoinToken.objects.filter(Q(expires_at__lt=before) | Q(used_at__lt=before))
+    return tokens.delete()[0] + Outbox.objects.filter(settled_at__lt=before).delete()[0]
 
 
 def _check_signature(node: Node, request: TokenRequest) -> None:

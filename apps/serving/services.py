@@ -627,3 +627,9 @@ def _locked(endpoint_id: UUID) -> Endpoint | None:
 
 def _say(endpoint: Endpoint) -> None:
     publish(EndpointMoved(endpoint_id=endpoint.id, project_id=endpoint.project_id))
+
+
+def forget_spent_keys(*, before: datetime) -> int:
+    """Drop keys that have been over for long; how many."""
+    over = Key.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+    return over.delete()[0]

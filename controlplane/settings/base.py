@@ -91,10 +91,10 @@ TELEMETRY_ROLLUP_DAYS = int(os.environ.get("DATAHALL_ROLLUP_DAYS", "400"))
 
 # how much of the stored bytes is read every day to find what rotted; 0: nothing
 SCRUB_BYTES_A_DAY = int(os.environ.get("DATAHALL_SCRUB_BYTES_A_DAY", 256 * 1024**3))
-# how long is kept, in days, what nobody looks at for ever: logs and events of runs that ended
-# (0: for ever), and tokens, sessions and settled orders that are over
-RUN_LOG_DAYS = int(os.environ.get("DATAHALL_RUN_LOG_DAYS", "0"))
+# how long is kept, in days, what is over: tokens, keys, invitations and orders to nodes; and what
+# happened to nodes and workloads
 SPENT_DAYS = int(os.environ.get("DATAHALL_SPENT_DAYS", "30"))
+EVENT_DAYS = int(os.environ.get("DATAHALL_EVENT_DAYS", "400"))
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None

@@ -3,7 +3,7 @@
 Rows are locked in one order everywhere: the gang, its workloads by rank, then nodes.
 """
 
-from apps.workloads.services.moves import StaleFence
+from apps.workloads.services.moves import StaleFence, forget_events
 from apps.workloads.services.outputs import OutputNotThere, finish_output, request_output
 from apps.workloads.services.placing import (
     DemandTooLarge,
@@ -43,6 +43,7 @@ __all__ = [
     "check_demand",
     "explain_waiting",
     "finish_output",
+    "forget_events",
     "give_up_node",
     "give_up_start",
     "is_held",
