@@ -9,7 +9,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.artifacts import selectors, services
+from apps.artifacts import selectors, services, space
 from apps.artifacts.models import Artifact, Upload
 from apps.artifacts.serializers import SpaceSerializer, UploadCreateSerializer, UploadSerializer
 from apps.common.api import IdempotentCreateMixin
@@ -70,4 +70,4 @@ class StorageViewSet(InstallationViewSet[Artifact]):
 
     def retrieve(self, request: Request) -> Response:
         """What the store holds, and what of it could go."""
-        return Response(SpaceSerializer(selectors.space()).data)
+        return Response(SpaceSerializer(space.now()).data)

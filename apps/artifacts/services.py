@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
-from apps.artifacts import selectors, storage
+from apps.artifacts import selectors, space, storage
 from apps.artifacts.models import Artifact, Damage, Scrub, Upload
 from apps.audit import services as audit
 from apps.common.actors import SYSTEM, Actor
@@ -156,7 +156,7 @@ def collect_garbage(*, at: datetime) -> int:
     """
     given_back = 0
     store, oldest = storage.store(), (at - GRACE).timestamp()
-    for digest in selectors.unheld(older_than=oldest):
+    for digest in space.unheld(older_than=oldest):
         with transaction.atomic():
             if not _may_collect():
                 return given_back  # somebody makes a backup

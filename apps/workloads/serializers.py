@@ -103,7 +103,7 @@ class OrphanSerializer(serializers.Serializer[Any]):
     node = serializers.UUIDField(source="node_id")
     node_name = serializers.CharField(source="node.name")
     workload = serializers.UUIDField(source="workload_id")
-    state = serializers.ChoiceField(choices=[state.value for state in WorkloadState])
+    state = serializers.CharField(help_text="As of a workload.")
     exit_code = serializers.IntegerField(allow_null=True)
     seen_at = serializers.DateTimeField(source="created_at")
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -149,7 +149,7 @@ class TestDrill:
         waiting = drill.submit("waiting")
 
         made = command("backup", str(kept), "--state", str(first))
-        again = command("backup", str(kept / "more"), "--state", str(first))
+        again = command("backup", str(kept), "--state", str(first))
 
         # the far node goes on, and gets work that the first backup knows nothing of
         drill.act("far", "uncordon")
@@ -159,10 +159,13 @@ class TestDrill:
         drill.end("outrun")
         here.wait_until(outrun, "succeeded")
         assert made["installation"] == again["installation"]
+        assert made["copied"] == made["blobs"] > 0
+        assert again["copied"] == 0  # what the folder has is not copied again
         drill.ups[0].stop(signal.SIGKILL)
         until(lambda: not drill.ups[0].left())
         shutil.rmtree(first)
 
+        self._refuses_what_is_wrong(tmp_path, Path(made["folder"]))
         found = command("restore", made["folder"], "--state", str(second))
         assert (found["missing"], found["damaged"]) == ([], [])
         drill.start(second)
@@ -202,8 +205,47 @@ class TestDrill:
         verified = json.loads(here.cli("audit", "verify", "--json").stdout)
         assert verified["holds"]
         assert verified["signed_through"] > 0
+        assert (second / "signing.key").stat().st_mode & 0o777 == 0o600
         if demo is not None:
             wait_for(lambda: _answers(here), "the demo's endpoint to answer again")
+
+    @staticmethod
+    def _refuses_what_is_wrong(folder: Path, made: Path) -> None:
+        assert (made / "keys.json").stat().st_mode & 0o777 == 0o600
+        full = folder / "full"
+        full.mkdir()
+        (full / "something").touch()
+        assert "is not empty" in refused("restore", str(made), "--state", str(full))
+
+        other = folder / "other.json"
+        keys = json.loads((made / "keys.json").read_text())
+        other.write_text(json.dumps(keys | {"installation": "another"}))
+        said = refused("restore", str(made), "--state", str(folder / "x"), "--keys", str(other))
+        assert "the keys are of installation another" in said
+
+        broken = made.parent / "broken"
+        shutil.copytree(made, broken)
+        with (broken / "database.dump").open("r+b") as dump:
+            dump.seek(5000)
+            dump.write(b"rotten")
+        said = refused("restore", str(broken), "--state", str(folder / "x"))
+        assert "database.dump is missing or damaged" in said
+        shutil.rmtree(broken)
+        assert not (folder / "x").exists()
+
+
+def refused(*words: str) -> str:
+    """What a command says that ends with 1."""
+    done = subprocess.run(
+        [sys.executable, "-m", "controlplane.cli", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stderr
 
 
 def _answers(here: Installation) -> bool:

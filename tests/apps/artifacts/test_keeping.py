@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
-from apps.artifacts import answers, selectors, services, storage
+from apps.artifacts import answers, services, space, storage
 from apps.artifacts.models import Artifact, Damage, Scrub
 from controlplane.cli.embedded import backup
 from tests import make
@@ -96,7 +96,7 @@ class TestCollectGarbage:
         """F51: between the mark and the sweep the same bytes get a new reference."""
         put(store, hours_old=25)
         project = make.project()
-        found = selectors.unheld
+        found = space.unheld
 
         def and_then(**when: Any) -> list[str]:
             marked = found(**when)
@@ -106,7 +106,7 @@ class TestCollectGarbage:
                 put(store)
             return marked
 
-        monkeypatch.setattr(selectors, "unheld", and_then)
+        monkeypatch.setattr(space, "unheld", and_then)
 
         assert services.collect_garbage(at=now()) == 0
         assert storage.has(DIGEST)
