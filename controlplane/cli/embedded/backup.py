@@ -165,6 +165,7 @@ def restore(
             dump = str(source / "database.dump")
             _run(own, "pg_restore", "--exit-on-error", "--no-owner", dump)
             found = _become_restored(own, source, manifest)
+        (state / "postgres.log").unlink(missing_ok=True)
     return found
 
 

@@ -10,7 +10,7 @@ from django.db.utils import IntegrityError
 from django.test import Client
 
 from agents.protocol import chain as wire
-from apps.audit import selectors, services
+from apps.audit import answers, selectors, services
 from apps.audit.models import Checkpoint, Entry, Link
 from apps.common.actors import SYSTEM
 from tests import make
@@ -130,6 +130,7 @@ class TestVerification:
 
         assert (found.fault, found.entries) == ("", Entry.objects.count())
         assert selectors.chain_state().verification == found
+        assert list(answers.broken_chain(make.project(), make.NOON)) == []
 
     @pytest.mark.parametrize(
         ("statement", "fault"),
@@ -149,6 +150,8 @@ class TestVerification:
         tamper(statement.format(seq=seq))
 
         assert services.verify_chain(at=make.NOON).fault == fault
+        (item,) = answers.broken_chain(make.project(), make.NOON)
+        assert item.severity == "error"
 
     def test_a_past_that_was_cut_off_and_chained_anew_is_found_by_the_file(self) -> None:
         tamper("DELETE FROM audit_checkpoint; DELETE FROM audit_link")
