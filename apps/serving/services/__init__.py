@@ -17,7 +17,13 @@ from apps.serving.services.endpoints import (
     scale,
     set_limits,
 )
-from apps.serving.services.keys import KeyLifetimeRefused, create_key, note_key_uses, revoke_key
+from apps.serving.services.keys import (
+    KeyLifetimeRefused,
+    create_key,
+    forget_spent_keys,
+    note_key_uses,
+    revoke_key,
+)
 from apps.serving.services.replicas import (
     note_probe,
     reconcile_endpoint,
@@ -35,6 +41,7 @@ __all__ = [
     "create_key",
     "delete_endpoint",
     "deploy",
+    "forget_spent_keys",
     "keep_while_served",
     "note_key_uses",
     "note_probe",

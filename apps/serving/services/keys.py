@@ -82,3 +82,9 @@ def revoke_key(*, endpoint_id: UUID, key_id: UUID, actor: Actor, at: datetime) -
             endpoint=endpoint.name,
         )
         locks.say_moved(endpoint)
+
+
+def forget_spent_keys(*, before: datetime) -> int:
+    """Drop keys that have been over for long; how many."""
+    over = Key.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+    return over.delete()[0]

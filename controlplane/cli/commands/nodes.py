@@ -172,6 +172,44 @@ def clear_device(name: str, gpu: str, as_json: bool) -> None:
         out.print(f"GPU {found[0]['index']} of {node['name']} gets work again")
 
 
+@nodes.command("orphans")
+@click.option("--stop", "stop_id", help="End this one.")
+@json_option
+def orphans(stop_id: str | None, as_json: bool) -> None:
+    """What nodes run that was begun after the backup the installation was restored from."""
+    client = connect()
+    if stop_id:
+        found = [client.post(f"/restore/orphans/{stop_id}/stop")]
+    else:
+        found = list(client.pages("/restore/orphans"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            orphan["id"],
+            orphan["node_name"],
+            orphan["workload"],
+            orphan["state"],
+            moment(orphan["seen_at"]),
+            moment(orphan["ended_at"]),
+        )
+        for orphan in found
+    ]
+    print_table(("ORPHAN", "NODE", "WORKLOAD", "STATE", "SEEN", "ENDED"), rows, "No orphans.")
+
+
+@nodes.command("release")
+@json_option
+def release(as_json: bool) -> None:
+    """Place work again after a restore, although not every node was heard."""
+    state = connect().post("/restore/release")
+    if as_json:
+        print_json(state)
+    else:
+        out.print("Work is placed again.")
+
+
 def _act(name: str, verb: str, as_json: bool, **said: str) -> None:
     client = connect()
     node = client.post(f"/nodes/{find_node(client, name)['id']}/{verb}", said or None)
