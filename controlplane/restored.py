@@ -20,6 +20,7 @@ django.setup()
 from django.utils import timezone  # noqa: E402  what follows needs Django set up
 
 from apps.artifacts import services as artifacts  # noqa: E402
+from apps.audit import services as audit  # noqa: E402
 from apps.common.actors import SYSTEM  # noqa: E402
 from apps.common.models import installation_id  # noqa: E402
 from apps.fleet.models import Node  # noqa: E402
@@ -35,6 +36,7 @@ def restored(*, expected: UUID | None, gone_node: UUID | None) -> dict[str, Any]
             "the backup and its manifest do not belong together"
         )
     at = timezone.now()
+    aside = audit.set_checkpoints_aside(at=at)
     restore = workloads.begin_restore(actor=SYSTEM, at=at)
     if gone_node and Node.objects.filter(pk=gone_node, removed_at=None).exists():
         workloads.give_up_node(node_id=gone_node, actor=SYSTEM, at=at)
@@ -45,6 +47,7 @@ def restored(*, expected: UUID | None, gone_node: UUID | None) -> dict[str, Any]
         "artifacts": findings.artifacts,
         "missing": findings.missing,
         "damaged": findings.damaged,
+        "checkpoints_aside": aside,
     }
 
 

@@ -184,6 +184,20 @@ def verify_chain(*, at: datetime) -> Verification:
     return row
 
 
+def set_checkpoints_aside(*, at: datetime) -> str:
+    """After a restore: signatures under a history that this database lost are kept, elsewhere.
+
+    The name of their file; empty where there are none such.
+    """
+    if not _file_disagrees():
+        return ""
+    path = Path(settings.AUDIT_CHECKPOINTS_FILE)
+    aside = path.with_name(f"{path.name}.before-{at:%Y%m%dT%H%M%SZ}")
+    path.rename(aside)
+    _export_checkpoints()
+    return str(aside)
+
+
 def _file_disagrees() -> bool:
     """Whether the file of checkpoints holds one that the database does not have like this."""
     try:

@@ -204,7 +204,8 @@ class TestDrill:
         assert command("fsck", "--state", str(second))["missing"] == []
         verified = json.loads(here.cli("audit", "verify", "--json").stdout)
         assert verified["holds"]
-        assert verified["signed_through"] > 0
+        assert verified["entries"] > 10
+        assert verified["signed_through"] > 0 or not FULL  # a minute after the start, then hourly
         assert (second / "signing.key").stat().st_mode & 0o777 == 0o600
         if demo is not None:
             wait_for(lambda: _answers(here), "the demo's endpoint to answer again")

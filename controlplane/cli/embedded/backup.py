@@ -86,6 +86,10 @@ def backup(state: Path, folder: Path, *, keys: Path | None, tell: Callable[[str]
     os.umask(0o077)
     draft.mkdir(parents=True, mode=0o700)
     try:
+        # before the dump: a signature is a row first, so the dump has all that this copy has
+        checkpoints = state / "audit-checkpoints.jsonl"
+        if checkpoints.is_file():
+            shutil.copyfile(checkpoints, draft / checkpoints.name)
         with _served(own, draft), psycopg.connect(own.postgres.url(), autocommit=True) as link:
             link.execute("SELECT pg_advisory_lock_shared(%s)", [COLLECTOR_LOCK])
             tell("dumping the database")
@@ -95,9 +99,6 @@ def backup(state: Path, folder: Path, *, keys: Path | None, tell: Callable[[str]
             tell("copying bytes")
             listed, copied, copied_bytes = _copy_blobs(state / "artifacts", folder)
         _write(draft / "blobs.txt", "".join(f"{name} {size}\n" for name, size in listed))
-        checkpoints = state / "audit-checkpoints.jsonl"
-        if checkpoints.is_file():
-            shutil.copyfile(checkpoints, draft / checkpoints.name)
         secret = keys or draft / "keys.json"
         secret.parent.mkdir(parents=True, exist_ok=True)
         write_private(secret, _keys(own, installation))
@@ -151,6 +152,28 @@ def restore(
     tell("checking the backup")
     listed = _check(source, manifest)
     os.umask(0o077)
+    draft = state.with_name(f".{state.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        found = _rebuild(source, draft, manifest, secret, listed, port=port, tell=tell)
+        if state.exists():
+            state.rmdir()
+        draft.rename(state)  # only now is there something that could be started
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return found
+
+
+def _rebuild(
+    source: Path,
+    state: Path,
+    manifest: Manifest,
+    secret: dict[str, Any],
+    listed: list[tuple[str, int]],
+    *,
+    port: int | None,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
     with locked(state):
         own = _establish(state, secret, port=port)
         tell(f"copying {len(listed)} files")

@@ -163,6 +163,25 @@ class TestVerification:
 
 
 @pytest.mark.django_db
+class TestAfterARestore:
+    def test_signatures_under_what_was_lost_are_kept_elsewhere(self, files: Path) -> None:
+        look()
+        chain_all()
+        services.sign_checkpoint(at=make.NOON)
+        path = files / "checkpoints.jsonl"
+        known = path.read_bytes()
+        assert services.set_checkpoints_aside(at=LATER) == ""
+        path.write_bytes(known + known.replace(b'"index":1', b'"index":2'))
+        assert services.verify_chain(at=LATER).fault == "file_disagrees"
+
+        aside = services.set_checkpoints_aside(at=LATER)
+
+        assert Path(aside).read_bytes().startswith(known)
+        assert path.read_bytes() == known
+        assert services.verify_chain(at=LATER).fault == ""
+
+
+@pytest.mark.django_db
 class TestApi:
     def test_an_operator_exports_what_verifies_offline(self, client: Client) -> None:
         operator = make.user(is_operator=True)
