@@ -9,6 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import redis
+from agents import __version__
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -255,7 +256,7 @@ def _request_sha256(request: Request) -> str:
 
 def health(request: HttpRequest) -> HttpResponse:
     """This process answers."""
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "ok", "version": __version__})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
