@@ -9,7 +9,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import redis
-from agents import __version__
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -23,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from agents import __version__
 from apps.common import messages
 from apps.common.errors import DomainError, InputRefused
 from apps.common.models import IdempotencyKey

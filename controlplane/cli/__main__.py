@@ -9,6 +9,7 @@ from agents import __version__
 from controlplane.cli.commands import (
     datasets,
     demo,
+    doctor,
     endpoints,
     jobs,
     login,
@@ -49,6 +50,7 @@ def main() -> None:
 main.add_command(up.up)
 main.add_command(login.login)
 main.add_command(demo.demo)
+main.add_command(doctor.doctor)
 main.add_command(projects.projects)
 main.add_command(datasets.datasets)
 main.add_command(jobs.jobs)

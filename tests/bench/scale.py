@@ -35,10 +35,10 @@ from websockets.sync.client import connect
 
 from controlplane.cli.embedded.installation import Installation
 from tests.flows.installation import ROOT, Up, api, until
-from tests.servers import free_port
 
 DOCUMENT = ROOT / "docs" / "benchmarks" / "scale.md"
 MARKS = "<!-- measured -->", "<!-- end -->"
+PORT = 18480  # and the next: no outgoing connection is ever given these
 PAGES = ("/nodes?limit=50", "/fleet/map", "/projects/default/jobs?limit=50")
 SIMULATED = "simulated AND removed_at IS NULL"
 SETTLE_SECONDS = 20.0
@@ -67,7 +67,7 @@ class Seen:
 class Bench:
     def __init__(self, folder: Path, nodes: int, gpus: int) -> None:
         self.folder, self.nodes, self.gpus = folder, nodes, gpus
-        self.up = Up(folder / "state", free_port())
+        self.up = Up(folder / "state", PORT)
         self.ready = self.up.wait_until_ready()
         self.installation = Installation.open(folder / "state", port=None)
         self.seen = Seen()
