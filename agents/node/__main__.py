@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from agents.node import client, doctor
+from agents.node import client, doctor, isolation
 from agents.node.config import Identity, InUse, NotJoined, State, public_key_of
 from agents.node.daemon import Daemon, Options
 from agents.node.inventory import Hardware
@@ -36,6 +36,11 @@ def run(options: argparse.Namespace) -> int:
     state.prepare()
     try:
         state.lock()
+        chosen = isolation.choose(
+            isolation.Wanted(options.isolation),
+            state.folder,
+            [*options.share, *_shares(os.environ.get("DATAHALL_SHARES", ""))],
+        )
         if options.url:
             state.keep_address(options.url.rstrip("/"))
         daemon = Daemon(
@@ -45,9 +50,12 @@ def run(options: argparse.Namespace) -> int:
                 use_pull=not options.no_pull,
                 simulated_gpus=options.simulate_gpus,
                 advertise_host=options.advertise_host,
+                isolation=chosen,
             ),
             os.environ,
         )
+    except (isolation.Unavailable, argparse.ArgumentTypeError, ValueError) as error:
+        return _fail(str(error))
     except NotJoined:
         return _fail(f"{state.folder} has not joined an installation; run: datahall nodes join")
     except InUse:
@@ -123,6 +131,22 @@ def _parser() -> argparse.ArgumentParser:
         help="where gateways reach what serves here; the address towards the control plane "
         "by default",
     )
+    running.add_argument(
+        "--isolation",
+        choices=[one.value for one in isolation.Wanted],
+        default=os.environ.get("DATAHALL_ISOLATION") or isolation.Wanted.AUTO.value,
+        help="what jobs are kept from: bwrap (everything but their own), none (nothing), or auto "
+        "(bwrap where it works); DATAHALL_ISOLATION by default",
+    )
+    running.add_argument(
+        "--share",
+        action="append",
+        type=_share,
+        default=[],
+        metavar="DIR[:rw]",
+        help="a folder of this host that isolated jobs see too, read-only or with :rw for writing; "
+        "may be repeated. DATAHALL_SHARES holds more, separated by commas",
+    )
     running.set_defaults(run=run)
 
     joining = verbs.add_parser("join", help="trade a join token for an identity")
@@ -137,6 +161,18 @@ def _parser() -> argparse.ArgumentParser:
     examining.add_argument("--json", action="store_true", help="print JSON")
     examining.set_defaults(run=examine)
     return parser
+
+
+def _share(text: str) -> isolation.Share:
+    folder, _, how = text.partition(":")
+    path = Path(folder)
+    if how not in ("", "rw") or not path.is_absolute() or not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no absolute path of a folder, or with :rw")
+    return isolation.Share(path, writable=how == "rw")
+
+
+def _shares(text: str) -> list[isolation.Share]:
+    return [_share(one) for one in text.split(",") if one]
 
 
 def _fail(message: str) -> int:

@@ -19,10 +19,12 @@ from pathlib import Path
 import httpx
 import redis
 
+from agents.node import isolation
 from agents.node.client import ControlPlane, Refused, Unavailable
 from agents.node.clock import Clock
 from agents.node.config import Identity, InUse, NotJoined, State
 from agents.node.inventory import Hardware
+from agents.node.limits import look_around
 from agents.protocol.checks import Check, failed, not_here, ok, skew, warning
 
 OLDEST_PYTHON = (3, 11)
@@ -160,26 +162,23 @@ def torch(gpus: int, program: str = TORCH) -> Check:
     return ok("torch", said)
 
 
-def sandbox() -> Check:
-    """Whether jobs can be given a box of their own: tried, with the least there is to run."""
-    program = shutil.which("bwrap")
-    if program is None:
-        return not_here("isolation", "no bubblewrap", "To isolate jobs: apt install bubblewrap")
-    tried = subprocess.run(
-        [program, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "true"],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
+def sandbox(
+    choose: Callable[[isolation.Wanted, Path], isolation.Isolation] = isolation.choose,
+) -> Check:
+    """What jobs would be isolated by: tried, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = choose(isolation.Wanted.AUTO, Path(folder))
+    held = ", ".join(look_around().held) or "no limit of memory or processes"
+    if chosen.reason is None:
+        return ok("isolation", f"{chosen.profile.value} works; held: {held}")
+    if chosen.reason.code == "isolation_not_installed":
+        fix = "Install bubblewrap, or trust whoever submits jobs: apt install bubblewrap"
+        return warning("isolation", "jobs are not isolated: no bubblewrap", fix)
+    return warning(
+        "isolation",
+        f"jobs are not isolated: {chosen.reason.params.get('detail', chosen.reason.code)}",
+        "Allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1",
     )
-    if tried.returncode:
-        lines = tried.stderr.strip().splitlines() or [f"bwrap ended with {tried.returncode}"]
-        return warning(
-            "isolation",
-            lines[-1],
-            "Allow user namespaces: sysctl kernel.unprivileged_userns_clone=1",
-        )
-    return ok("isolation", f"{program} makes boxes")
 
 
 # --- the node ------------------------------------------------------------------------------------

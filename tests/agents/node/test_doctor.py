@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agents.node import doctor
+from agents.node import doctor, isolation
 from agents.node.config import Identity, State, public_key_of
 from agents.node.database import Database
+from agents.node.isolation import Profile
+from agents.protocol.base import Reason
 from agents.protocol.checks import Check, Outcome
 from agents.protocol.rest import BrokerAccess
 from tests.agents.node.double import Double
@@ -95,6 +97,13 @@ class TestTheHost:
 
     def test_has_gpus_that_torch_does_not_see(self):
         assert doctor.torch(2, "print('2.13', '13.0', 1)").outcome is Outcome.FAILED
+
+    def test_isolates_nothing(self):
+        reason = Reason(code="isolation_refused", params={"detail": "no namespaces"})
+
+        check = doctor.sandbox(lambda wanted, folder: isolation.Isolation(Profile.NONE, reason))
+
+        assert (check.outcome, "no namespaces" in check.found) == (Outcome.WARNING, True)
 
 
 class TestTheNode:

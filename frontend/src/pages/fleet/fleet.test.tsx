@@ -231,6 +231,26 @@ describe('the page of a node', () => {
     expect(screen.queryByRole('dialog')).toBeNull()
   })
 
+  it('says what its jobs are kept from', async () => {
+    answers()
+    open('/nodes/n1')
+
+    expect(await screen.findByText('bubblewrap; memory and processes limited')).toBeTruthy()
+    expect(screen.queryByText(/^Isolation: none/)).toBeNull()
+  })
+
+  it('says that they are kept from nothing, and what mends it', async () => {
+    const text = 'Install it (apt install bubblewrap).'
+    const reason = { code: 'isolation_not_installed', params: {}, text }
+    const isolation = { profile: 'none', reason, limits: [] }
+    answers({ 'GET /api/v1/nodes/n1': make.node({ isolation }) })
+    open('/nodes/n1')
+
+    expect(
+      await screen.findByText(/^Isolation: none\. Any job can .*apt install bubblewrap/),
+    ).toBeTruthy()
+  })
+
   it('tells our processes from strangers’', async () => {
     answers({
       'GET /api/v1/nodes/n1/workloads': make.page({
