@@ -362,7 +362,8 @@ def table(found: dict[str, Any], nodes: int, gpus: int) -> str:
         f"| nodes taken for silent, steady | {steady['suspects']} | 0 |",
         *(
             f"| `GET {page}`, p50 / p99 | {percentile_of(times)(50) * 1000:.0f} / "
-            f"{slowest[page] * 1000:.0f} ms | p99 below {GOAL_API_SECONDS:.0f} s |"
+            f"{slowest[page] * 1000:.0f} ms | p99 below {GOAL_API_SECONDS:.0f} s: "
+            f"{'kept' if slowest[page] < GOAL_API_SECONDS else 'MISSED'} |"
             for page, times in steady["answers"].items()
         ),
         f"| answers that were errors | {steady['refused']} | 0 |",
