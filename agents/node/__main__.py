@@ -9,10 +9,13 @@ import socket
 import sys
 from pathlib import Path
 
+import msgspec
+
 from agents.node import client, doctor, isolation
 from agents.node.config import Identity, InUse, NotJoined, State, public_key_of
 from agents.node.daemon import Daemon, Options
 from agents.node.inventory import Hardware
+from agents.protocol.checks import Check, Outcome
 from agents.protocol.rest import JoinRequest
 
 
@@ -99,8 +102,16 @@ def join(options: argparse.Namespace) -> int:
 
 def examine(options: argparse.Namespace) -> int:
     found = doctor.examine(State(options.state) if options.state else None)
-    sys.stdout.write(json.dumps(found, indent=None if options.json else 2) + "\n")
-    return 0
+    if options.json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        sys.stdout.write("\n".join(_line(check) for check in found) + "\n")
+    return int(any(check.outcome is Outcome.FAILED for check in found))
+
+
+def _line(check: Check) -> str:
+    fix = f"\n{'':26}{check.fix}" if check.fix else ""
+    return f"{check.outcome:9} {check.name:15} {check.found}{fix}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -147,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
     examining = verbs.add_parser("doctor", help="what a node needs, and what is here")
     examining.add_argument("--state", type=Path, metavar="DIR")
-    examining.add_argument("--json", action="store_true", help="on one line")
+    examining.add_argument("--json", action="store_true", help="print JSON")
     examining.set_defaults(run=examine)
     return parser
 

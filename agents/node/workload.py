@@ -17,7 +17,7 @@ from uuid import UUID
 
 from agents.node import failures, isolation, outputs, services, shim, workspace
 from agents.node.client import ControlPlane, Refused, TicketRefused, until_answered
-from agents.node.concurrency import each
+from agents.node.concurrency import each, happens
 from agents.node.failures import Exit, Failed
 from agents.node.isolation import Box, Isolation
 from agents.node.journal import Claim, Journal
@@ -498,8 +498,7 @@ class Workload:
         if ended.exit_code == 0 or ended.stop_cause is not None:
             return None
         if self._fault is None and any(not is_simulated(uuid) for uuid in self.devices):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._hit.wait(), LATE_SECONDS)
+            await happens(self._hit, within=LATE_SECONDS)
         return self._fault
 
     async def _send_outputs(self) -> list[FileRef]:

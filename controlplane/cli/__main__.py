@@ -10,6 +10,7 @@ from controlplane.cli.commands import (
     audit,
     datasets,
     demo,
+    doctor,
     endpoints,
     jobs,
     keep,
@@ -51,6 +52,7 @@ def main() -> None:
 main.add_command(up.up)
 main.add_command(login.login)
 main.add_command(demo.demo)
+main.add_command(doctor.doctor)
 main.add_command(projects.projects)
 main.add_command(datasets.datasets)
 main.add_command(jobs.jobs)

@@ -79,6 +79,7 @@ function Loaded({ node }: { node: Node }) {
       >
         <Actions node={node} ask={ask} />
       </PageHeader>
+      {node.simulated && <Note tone="waiting">{t('node.pretended_means')}</Note>}
       {node.cordoned_at && (
         <Note tone="waiting">
           {node.cordon_reason

@@ -198,6 +198,13 @@ describe('the page of a node', () => {
     await waitFor(() => expect(screen.queryByText(/GPU 0 fell off the bus/)).toBeNull())
   })
 
+  it('says that there is no such host', async () => {
+    answers({ 'GET /api/v1/nodes/n1': make.node({ simulated: true }) })
+    open('/nodes/n1')
+
+    expect(await screen.findByText(/^There is no such host/)).toBeTruthy()
+  })
+
   it('tells of an XID, and that GPUs are simulated', async () => {
     const event = { id: 'e1', at: NOON, actor_kind: 'system', actor_name: 'datahall' }
     answers({
