@@ -9,10 +9,13 @@ import socket
 import sys
 from pathlib import Path
 
-from agents.node import client, doctor
+import msgspec
+
+from agents.node import client, doctor, isolation
 from agents.node.config import Identity, InUse, NotJoined, State, public_key_of
 from agents.node.daemon import Daemon, Options
 from agents.node.inventory import Hardware
+from agents.protocol.checks import Check, Outcome
 from agents.protocol.rest import JoinRequest
 
 
@@ -33,6 +36,11 @@ def run(options: argparse.Namespace) -> int:
     state.prepare()
     try:
         state.lock()
+        chosen = isolation.choose(
+            isolation.Wanted(options.isolation),
+            state.folder,
+            [*options.share, *_shares(os.environ.get("DATAHALL_SHARES", ""))],
+        )
         if options.url:
             state.keep_address(options.url.rstrip("/"))
         daemon = Daemon(
@@ -42,9 +50,12 @@ def run(options: argparse.Namespace) -> int:
                 use_pull=not options.no_pull,
                 simulated_gpus=options.simulate_gpus,
                 advertise_host=options.advertise_host,
+                isolation=chosen,
             ),
             os.environ,
         )
+    except (isolation.Unavailable, argparse.ArgumentTypeError, ValueError) as error:
+        return _fail(str(error))
     except NotJoined:
         return _fail(f"{state.folder} has not joined an installation; run: datahall nodes join")
     except InUse:
@@ -91,8 +102,16 @@ def join(options: argparse.Namespace) -> int:
 
 def examine(options: argparse.Namespace) -> int:
     found = doctor.examine(State(options.state) if options.state else None)
-    sys.stdout.write(json.dumps(found, indent=None if options.json else 2) + "\n")
-    return 0
+    if options.json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        sys.stdout.write("\n".join(_line(check) for check in found) + "\n")
+    return int(any(check.outcome is Outcome.FAILED for check in found))
+
+
+def _line(check: Check) -> str:
+    fix = f"\n{'':26}{check.fix}" if check.fix else ""
+    return f"{check.outcome:9} {check.name:15} {check.found}{fix}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,6 +131,22 @@ def _parser() -> argparse.ArgumentParser:
         help="where gateways reach what serves here; the address towards the control plane "
         "by default",
     )
+    running.add_argument(
+        "--isolation",
+        choices=[one.value for one in isolation.Wanted],
+        default=os.environ.get("DATAHALL_ISOLATION") or isolation.Wanted.AUTO.value,
+        help="what jobs are kept from: bwrap (everything but their own), none (nothing), or auto "
+        "(bwrap where it works); DATAHALL_ISOLATION by default",
+    )
+    running.add_argument(
+        "--share",
+        action="append",
+        type=_share,
+        default=[],
+        metavar="DIR[:rw]",
+        help="a folder of this host that isolated jobs see too, read-only or with :rw for writing; "
+        "may be repeated. DATAHALL_SHARES holds more, separated by commas",
+    )
     running.set_defaults(run=run)
 
     joining = verbs.add_parser("join", help="trade a join token for an identity")
@@ -123,9 +158,21 @@ def _parser() -> argparse.ArgumentParser:
 
     examining = verbs.add_parser("doctor", help="what a node needs, and what is here")
     examining.add_argument("--state", type=Path, metavar="DIR")
-    examining.add_argument("--json", action="store_true", help="on one line")
+    examining.add_argument("--json", action="store_true", help="print JSON")
     examining.set_defaults(run=examine)
     return parser
+
+
+def _share(text: str) -> isolation.Share:
+    folder, _, how = text.partition(":")
+    path = Path(folder)
+    if how not in ("", "rw") or not path.is_absolute() or not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no absolute path of a folder, or with :rw")
+    return isolation.Share(path, writable=how == "rw")
+
+
+def _shares(text: str) -> list[isolation.Share]:
+    return [_share(one) for one in text.split(",") if one]
 
 
 def _fail(message: str) -> int:

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from uuid import UUID
 
 import httpx
@@ -166,20 +166,20 @@ class ControlPlane:
             path.unlink(missing_ok=True)  # if the range was wrong, it is not asked for again
             raise TicketRefused(str(refused)) from refused
 
-    async def upload(self, url: str, path: Path, size: int) -> None:
-        """Send a file's bytes, from where the other side says it has got to.
+    async def upload(self, url: str, source: Callable[[], BinaryIO], size: int) -> None:
+        """Send a file's bytes, opened here, from where the other side says it has got to.
 
         A refusal is of this upload alone: offered again, the file gets another.
         """
         try:
-            await self._send_rest(url, path, size)
+            await self._send_rest(url, source, size)
         except Refused as refused:
             raise Unavailable(f"upload refused: {refused}") from refused
 
-    async def _send_rest(self, url: str, path: Path, size: int) -> None:
+    async def _send_rest(self, url: str, source: Callable[[], BinaryIO], size: int) -> None:
         answer = await self._call("HEAD", url)
         offset = _offset(answer)
-        with path.open("rb") as file:
+        with source() as file:
             while offset < size:
                 file.seek(offset)
                 piece = await asyncio.to_thread(file.read, min(PIECE_BYTES, size - offset))

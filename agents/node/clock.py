@@ -13,6 +13,11 @@ class Clock:
         """The server said its time somewhere between two local moments."""
         self._offset = server_time - (sent_at + received_at) / 2
 
+    @property
+    def offset(self) -> float:
+        """Seconds that the server's clock is ahead of ours, as it was last heard."""
+        return self._offset
+
     def now(self) -> float:
         """Server time in Unix seconds."""
         return time.time() + self._offset

@@ -7,18 +7,21 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import agents
+from agents.node import isolation
 from agents.node.client import ControlPlane
 from agents.node.clock import Clock
 from agents.node.config import Identity, State, verification_keys
 from agents.node.database import Database
 from agents.node.faults import Faults
 from agents.node.inventory import Hardware
+from agents.node.isolation import Isolation
 from agents.node.journal import Journal
 from agents.node.letterbox import Letterbox
+from agents.node.limits import Limits, look_around
 from agents.node.link import Link
 from agents.node.orders import Orders, Pull
 from agents.node.spool import Spool
@@ -26,6 +29,7 @@ from agents.node.store import Store
 from agents.node.supervisor import Supervisor
 from agents.node.workload import Surroundings, until_readable
 from agents.protocol import PROTOCOL_VERSION
+from agents.protocol import link as link_protocol
 from agents.protocol.link import Hello, Live
 from agents.telemetry import host
 from agents.telemetry.events import Events
@@ -45,6 +49,7 @@ class Options:
     use_pull: bool = True
     simulated_gpus: int = 0
     advertise_host: str = ""
+    isolation: Isolation = field(default_factory=isolation.none)
 
 
 class Daemon:
@@ -63,11 +68,31 @@ class Daemon:
     async def run(self) -> None:
         """Until SIGTERM, SIGINT or the end of the lifeline."""
         self._listen()
+        # they need one another: each is called by name once all of them are there
+        supervisor: Supervisor
+        sampler: Sampler
+        faults: Faults
+        pull: Pull
+        link: Link
         state, identity = self._state, self._identity
         clock = Clock()
         database = Database(state.database)
         journal, spool = Journal(database), Spool(database)
         plane = ControlPlane(identity, state.key(), clock, on_keys=self._on_keys)
+        hardware = await asyncio.to_thread(
+            Hardware,
+            state,
+            name=identity.node.hex[:12],
+            simulated_gpus=self._options.simulated_gpus,
+            in_use=lambda: supervisor.devices_in_use(),
+            on_fault=lambda fault: faults.take(fault),
+        )
+        limits = look_around() if self._options.isolation.host else Limits()
+        hardware.isolation = link_protocol.Isolation(
+            profile=self._options.isolation.profile.value,
+            reason=self._options.isolation.reason,
+            limits=limits.held,
+        )
         supervisor = Supervisor(
             Surroundings(
                 journal=journal,
@@ -81,6 +106,9 @@ class Daemon:
                 on_news=lambda: link.wake(),
                 taken=lambda devices: sampler.taken(devices),
                 on_fault=lambda fault: faults.take(fault),
+                isolation=self._options.isolation,
+                limits=limits,
+                devices={device.uuid: device for device in hardware.devices},
             ),
             on_settled=lambda: pull.look(),
         )
@@ -89,14 +117,6 @@ class Daemon:
         )
         pull = Pull(plane, self._orders)
         faults = Faults(spool, supervisor, asyncio.get_running_loop(), on_news=lambda: link.wake())
-        hardware = await asyncio.to_thread(
-            Hardware,
-            state,
-            name=identity.node.hex[:12],
-            simulated_gpus=self._options.simulated_gpus,
-            in_use=supervisor.devices_in_use,
-            on_fault=faults.take,
-        )
         faults.know(hardware.devices)
         events = Events(hardware.cards, faults.take)
         link = Link(

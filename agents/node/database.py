@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE claims (
     workload TEXT NOT NULL,
@@ -32,6 +32,10 @@ CREATE TABLE blocks (
 );
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+# ends that were acknowledged: a control plane restored from a backup has to be told again
+TOLD = """
+CREATE TABLE told (seq INTEGER PRIMARY KEY, workload TEXT NOT NULL, body BLOB NOT NULL)
+"""
 
 
 class Database:
@@ -45,9 +49,9 @@ class Database:
         self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         path.chmod(0o600)
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
+        if version < SCHEMA_VERSION:
             with self.transaction() as cursor:
-                for statement in SCHEMA.split(";"):
+                for statement in [*(SCHEMA.split(";") if version == 0 else ()), TOLD]:
                     cursor.execute(statement)
                 cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

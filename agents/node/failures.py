@@ -38,6 +38,7 @@ class Exit:
     log_bytes: int = 0
     dropped_log_bytes: int = 0
     dropped_tail: str = ""
+    box_failed: bool = False  # the payload never ran: its box could not be built
 
 
 def sort(ended: Exit, tail: bytes, failure: Mapping[str, Any] | None) -> Failed | None:
@@ -50,6 +51,8 @@ def sort(ended: Exit, tail: bytes, failure: Mapping[str, Any] | None) -> Failed 
         return told
     text = tail.decode("utf-8", "replace")
     line = last_line(text)
+    if ended.box_failed:
+        return Failed("isolation_failed", line=line)
     if DEVICE_MEMORY.search(text[-4096:]):
         return Failed("device_out_of_memory", cause=Cause.OUT_OF_MEMORY, line=line)
     if HOST_MEMORY.search(line):

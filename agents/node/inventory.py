@@ -6,7 +6,7 @@ import threading
 
 from agents.node.config import State
 from agents.protocol.faults import FaultKind
-from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory
+from agents.protocol.link import DeviceInfo, DeviceProcess, Inventory, Isolation
 from agents.telemetry import host
 from agents.telemetry.faults import Fault, OnFault, ignore
 from agents.telemetry.nvml import Card, Nvml
@@ -63,6 +63,7 @@ class Hardware:
         on_fault: OnFault = ignore,
     ) -> None:
         self._state = state
+        self.isolation: Isolation | None = None  # once the agent has chosen
         self.facts = host.facts()
         self.devices: list[DeviceInfo] = []
         self.cards: list[Card] = []
@@ -91,4 +92,5 @@ class Hardware:
             disk_bytes=room.disk_bytes,
             devices=self.devices,
             facts=self.facts,
+            isolation=self.isolation,
         )

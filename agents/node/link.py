@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 
 from agents.node.client import ControlPlane, Refused, Unavailable
 from agents.node.clock import Clock
+from agents.node.concurrency import happens
 from agents.node.spool import Spool
 from agents.node.supervisor import Supervisor
 from agents.node.workload import Workload
@@ -266,10 +267,7 @@ class Link:
         pause = max(0.0, session.heartbeat_due - time.monotonic())
         if self._supervisor.workloads():
             pause = min(pause, self._tail_seconds)
-        try:
-            await asyncio.wait_for(self._news.wait(), pause)
-        except TimeoutError:
-            pass
+        await happens(self._news, within=pause)
 
 
 def _in_flight(workload: Workload) -> int:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agents.node.client import ControlPlane, Refused, Unavailable
 from agents.node.clock import Clock
+from agents.node.concurrency import happens
 from agents.node.supervisor import Supervisor
 from agents.protocol import envelope
 
@@ -69,8 +70,4 @@ class Pull:
                     await self._orders.take(text)
             except (Unavailable, Refused) as error:
                 log.warning("the desired set is out of reach: %s", error)
-            try:
-                pause = PULL_SECONDS * random.uniform(0.8, 1.2)
-                await asyncio.wait_for(self._look.wait(), pause)
-            except TimeoutError:
-                pass
+            await happens(self._look, within=PULL_SECONDS * random.uniform(0.8, 1.2))

@@ -9,6 +9,10 @@ tells of them by files that appear whole or not at all:
 ``stop.json``     asked to stop (the daemon's); SIGCONT is the wake: harmless to who does not listen
 ``exit.json``     how it ended; written once nothing of the payload is left
 
+A payload may run in a box (``isolation.py``): then it is bubblewrap that is forked here, and the
+spec's ``argv`` begins with it. SIGTERM goes past it to the payload's group; SIGKILL to it ends
+everything inside.
+
 Two pipes may be inherited: ``started`` hears of the start, ``lifeline`` ends the payload when its
 other end is gone.
 """
@@ -38,6 +42,11 @@ DRAIN_SECONDS = 2.0  # for output whose writers are dead
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+STATUS_FILE = 100  # where bubblewrap is told to write how it gets on, one JSON a line
+SECCOMP_FILE = 101  # the rules it is told to load
+MOST_STATUS_BYTES = 64 * 1024
+LOOK_INSIDE_SECONDS = 0.02  # until a box that is being built has something in it to stop
 
 RAN_BEFORE = 75  # exit status of a second shim in one workspace
 CANNOT_EXECUTE = 127
@@ -83,6 +92,10 @@ class Shim:
         self._stop_deadline: float | None = None
         self._killed = False
         self._survivors = 0
+        self._inner = 0  # in a box: its first process, whose group is the payload's
+        self._inner_code: int | None = None  # in a box: how it ended, if it came to be
+        self._box_status = b""
+        self._terminate_at: float | None = None  # in a box: there was nothing yet to be stopped
         self._log_bytes = 0
         self._dropped_bytes = 0
         self._dropped_tail = b""  # the last words are worth keeping, whatever came before
@@ -130,13 +143,16 @@ class Shim:
             fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(self._output, False)
         self._selector.register(self._output, selectors.EVENT_READ, self._on_output)
+        self._status_pipe, status = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._status_pipe, False)
+        self._selector.register(self._status_pipe, selectors.EVENT_READ, self._on_box_status)
         gate, go = os.pipe2(os.O_CLOEXEC)
         shim = os.getpid()
         self._payload = os.fork()
         if self._payload == 0:
-            become_payload(self._spec, shim=shim, output=output, gate=gate)
-        os.close(output)
-        os.close(gate)
+            become_payload(self._spec, shim=shim, output=output, gate=gate, status=status)
+        for file in (output, status, gate):
+            os.close(file)
         self._write_whole(
             "started.json",
             {
@@ -159,16 +175,19 @@ class Shim:
         """Wait for whatever comes next, and see to it."""
         for key, _ in self._selector.select(timeout):
             key.data()
-        deadline = self._stop_deadline
-        if deadline is not None and self._status is None and time.monotonic() >= deadline:
+        if self._status is not None:
+            return
+        now = time.monotonic()
+        if self._terminate_at is not None and now >= self._terminate_at:
+            self._terminate()
+        if self._stop_deadline is not None and now >= self._stop_deadline:
             self._killed = True
             self._kill(self._payload)  # its descendants follow at once
-            self._stop_deadline = None
+            self._stop_deadline = self._terminate_at = None
 
     def _until_deadline(self) -> float | None:
-        if self._stop_deadline is None:
-            return None
-        return max(0.0, self._stop_deadline - time.monotonic())
+        ahead = [at for at in (self._stop_deadline, self._terminate_at) if at is not None]
+        return max(0.0, min(ahead) - time.monotonic()) if ahead else None
 
     def _on_signals(self) -> None:
         got = os.read(self._signals, 4096)
@@ -223,11 +242,41 @@ class Shim:
         if self._stop_cause is None:
             self._stop_cause = cause
             self._stop_deadline = deadline
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._payload, signal.SIGTERM)
-                os.killpg(self._payload, signal.SIGCONT)
+            self._terminate()
         elif self._stop_deadline is not None:
             self._stop_deadline = min(self._stop_deadline, deadline)
+
+    def _terminate(self) -> None:
+        """SIGTERM to the payload's group. A box that is still empty is looked into again."""
+        self._terminate_at = None
+        group = self._payload
+        if self._is_boxed:
+            group = self._inner
+            if not group or next(descendants(group), None) is None:
+                self._terminate_at = time.monotonic() + LOOK_INSIDE_SECONDS
+                return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)  # a box's first process takes no notice of it
+            os.killpg(group, signal.SIGCONT)
+
+    @property
+    def _is_boxed(self) -> bool:
+        return bool(self._spec.get("box"))
+
+    def _on_box_status(self) -> None:
+        """What bubblewrap says: its first process once it is there, and how the payload ended."""
+        if self._status_pipe not in self._selector.get_map():
+            return
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._status_pipe, READ_BYTES)
+            self._box_status += data
+            if not data or len(self._box_status) > MOST_STATUS_BYTES:
+                self._selector.unregister(self._status_pipe)
+        for line in self._box_status.splitlines():
+            with contextlib.suppress(ValueError):  # the rest of it is on its way
+                told = json.loads(line)
+                self._inner = told.get("child-pid", self._inner)
+                self._inner_code = told.get("exit-code", self._inner_code)
 
     def _reap(self) -> None:
         while True:
@@ -267,14 +316,25 @@ class Shim:
         while self._output in self._selector.get_map() and time.monotonic() < deadline:
             self._turn(deadline - time.monotonic())
 
+    def _exit_code(self) -> int:
+        """Negative: a signal. A box says it as shells do, 128 and its number."""
+        assert self._status is not None
+        code = os.waitstatus_to_exitcode(self._status)
+        if self._is_boxed and code - 128 in signal.valid_signals():
+            return 128 - code
+        return code
+
     def _tell_exit(self, oom_kills: int) -> None:
         with contextlib.suppress(OSError):  # what could not be synced is on its way all the same
             os.fsync(self._log)
-        assert self._status is not None
+        self._on_box_status()
+        code = self._exit_code()
         self._write_whole(
             "exit.json",
             {
-                "exit_code": os.waitstatus_to_exitcode(self._status),  # negative: a signal
+                "exit_code": code,
+                # bubblewrap could not build it: it ended by itself, and nothing ran
+                "box_failed": self._is_boxed and code > 0 and self._inner_code is None,
                 "at": time.time(),
                 "log_bytes": self._log_bytes,
                 "dropped_log_bytes": self._dropped_bytes,
@@ -298,7 +358,9 @@ class Shim:
             write_whole(self._workspace / name, content)
 
 
-def become_payload(spec: dict[str, Any], *, shim: int, output: int, gate: int) -> NoReturn:
+def become_payload(
+    spec: dict[str, Any], *, shim: int, output: int, gate: int, status: int
+) -> NoReturn:
     """In the child: a session of its own, nothing of ours inherited, dead when the shim is dead."""
     try:
         os.setsid()
@@ -314,6 +376,12 @@ def become_payload(spec: dict[str, Any], *, shim: int, output: int, gate: int) -
         os.dup2(output, 2)
         with contextlib.suppress(OSError):  # under memory pressure the payload goes first
             Path("/proc/self/oom_score_adj").write_text("500")
+        for group in spec.get("cgroups", ()):
+            Path(group, "cgroup.procs").write_text("0")
+        if box := spec.get("box"):
+            os.dup2(status, STATUS_FILE)
+            if box["seccomp"]:
+                os.dup2(os.open(box["seccomp"], os.O_RDONLY), SECCOMP_FILE)
         if os.read(gate, 1) != b"1":
             os._exit(CANNOT_EXECUTE)
         os.umask(0o022)

@@ -5,8 +5,15 @@ import sqlite3
 import msgspec
 
 from agents.node.database import Database
-from agents.protocol.link import MAX_FRAME_BYTES, Block, DeviceReport, Report
+from agents.protocol.link import (
+    MAX_FRAME_BYTES,
+    Block,
+    DeviceReport,
+    Report,
+    WorkloadReport,
+)
 
+MOST_TOLD = 10_000  # ends that are kept after they were acknowledged
 MAX_BLOCKS = 24 * 360  # a day of silence; then the oldest give way, counted
 MAX_REPORT_BYTES = (
     MAX_FRAME_BYTES // 2
@@ -74,7 +81,7 @@ class Spool:
         """Forget what is stored on the other side."""
         with self._database.transaction() as cursor:
             if reports is not None:
-                cursor.execute("DELETE FROM reports WHERE seq <= ?", (reports,))
+                _keep_ends(cursor, reports)
             if blocks is not None:
                 cursor.execute("DELETE FROM blocks WHERE seq <= ?", (blocks,))
 
@@ -82,18 +89,43 @@ class Spool:
         """Start a link: forget what the other side has, and never use a sequence it has seen.
 
         If it knows of more than was ever said here, this folder is younger than the node: then
-        what waits is numbered anew above that.
+        what waits is numbered anew above that. If it knows of less than it has acknowledged, it was
+        restored from a backup: then the ends it has forgotten are told again.
         """
         with self._database.transaction() as cursor:
             _resume(cursor, "reports", reports)
+            cursor.execute(
+                "INSERT OR IGNORE INTO reports SELECT * FROM told WHERE seq > ?", (reports,)
+            )
             _resume(cursor, "blocks", blocks)
+
+
+def _keep_ends(cursor: sqlite3.Cursor, through: int) -> None:
+    """Take reports out of the spool; what ends a workload is kept for whoever forgets it."""
+    said = cursor.execute("SELECT seq, workload, body FROM reports WHERE seq <= ?", (through,))
+    ends = [row for row in said if _is_end(msgspec.msgpack.decode(row[2], type=Report))]
+    cursor.executemany("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", ends)
+    if ends:
+        cursor.execute(
+            "DELETE FROM told WHERE seq <= (SELECT seq FROM told ORDER BY seq DESC"
+            " LIMIT 1 OFFSET ?)",
+            (MOST_TOLD,),
+        )
+    cursor.execute("DELETE FROM reports WHERE seq <= ?", (through,))
+
+
+def _is_end(report: Report) -> bool:
+    return isinstance(report, WorkloadReport) and report.state.is_final
 
 
 def _resume(cursor: sqlite3.Cursor, table: str, through: int) -> None:
     row = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     said = int(row[0]) if row else 0
     if said >= through:
-        cursor.execute(f"DELETE FROM {table} WHERE seq <= ?", (through,))
+        if table == "reports":
+            _keep_ends(cursor, through)
+        else:
+            cursor.execute(f"DELETE FROM {table} WHERE seq <= ?", (through,))
         return
     # from the top, so that no two rows share a number on the way
     waiting = cursor.execute(f"SELECT seq FROM {table} ORDER BY seq DESC").fetchall()

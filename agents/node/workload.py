@@ -7,26 +7,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from agents.node import failures, outputs, services, shim, workspace
+from agents.node import failures, isolation, outputs, services, shim, workspace
 from agents.node.client import ControlPlane, Refused, TicketRefused, until_answered
-from agents.node.concurrency import each
+from agents.node.concurrency import each, happens
 from agents.node.failures import Exit, Failed
+from agents.node.isolation import Box, Isolation
 from agents.node.journal import Claim, Journal
+from agents.node.limits import Limits
 from agents.node.processes import end_strays, gone
 from agents.node.store import Corrupt, Store
 from agents.node.tails import LogTail, MetricsTail
 from agents.node.workspace import Process, Workspace
 from agents.protocol.base import Reason
 from agents.protocol.faults import FaultKind
-from agents.protocol.link import WorkloadReport
+from agents.protocol.link import DeviceInfo, WorkloadReport
 from agents.protocol.rest import (
     OutputFinished,
     OutputRequest,
@@ -82,6 +84,9 @@ class Surroundings:
     # a device of these whose memory is still taken by what was there before, if there is one
     taken: Callable[[Sequence[str]], str | None] = lambda devices: None
     on_fault: OnFault = ignore
+    isolation: Isolation = field(default_factory=isolation.none)
+    limits: Limits = field(default_factory=Limits)
+    devices: Mapping[str, DeviceInfo] = field(default_factory=dict)  # of this node, by UUID
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,7 @@ class Workload:
     async def _settle(self) -> None:
         await self._in_thread(self._around.journal.settle, self.claim)
         await asyncio.to_thread(self._workspace.remove)
+        await asyncio.to_thread(self._around.limits.remove, self.id)
 
     # --- beginning --------------------------------------------------------------------------------
 
@@ -306,29 +312,29 @@ class Workload:
     def _start_shim(
         self, spec: WorkloadSpec, answer: StartAnswer, told: int
     ) -> "subprocess.Popen[bytes]":
-        here = self._workspace
-        env = workspace.environment(here, spec, answer, url=self._around.url)
-        host = self._around.advertise_host or services.advertised_host(self._around.url)
+        here, around = self._workspace, self._around
+        env = workspace.environment(here, spec, answer, url=around.url)
+        host = around.advertise_host or services.advertised_host(around.url)
+        environments = around.environments / workspace.folder_of(answer.project)
+        most = isolation.most_processes(spec.resources)
         here.write(
             "order.json",
             workspace.order(
-                here,
-                spec,
-                environments=self._around.environments,
-                env=env,
-                host=host,
-                devices=answer.devices,
-            ),
+                here, spec, environments=environments, env=env, host=host, devices=answer.devices
+            )
+            | {"most_processes": most if around.isolation.host else None},
         )
+        argv = [sys.executable, "-I", str(RUNNER), str(here.folder)]
         here.write(
             "spec.json",
             {
-                "argv": [sys.executable, "-I", str(RUNNER), str(here.folder)],
+                "argv": argv,
                 "env": env,
                 "cwd": str(here.work),
                 "grace_seconds": spec.grace_seconds,
                 "max_log_bytes": spec.max_log_bytes,
-            },
+            }
+            | self._boxed(argv, spec, answer, environments),
         )
         inherited = {"started": told}
         if self._around.lifeline is not None:
@@ -347,6 +353,45 @@ class Workload:
                 pass_fds=list(inherited.values()),
                 start_new_session=True,
             )
+
+    def _boxed(
+        self, argv: list[str], spec: WorkloadSpec, answer: StartAnswer, environments: Path
+    ) -> dict[str, Any]:
+        """What of the shim's orders is different for a payload that runs in a box."""
+        around = self._around
+        if around.isolation.host is None:
+            if spec.network != "host":
+                raise Failed("network_needs_isolation")
+            return {}
+        builds = isinstance(spec.payload, ScriptSpec)
+        if builds:
+            environments.mkdir(parents=True, exist_ok=True)
+        memory_bytes = spec.resources.memory_bytes
+        box = Box(
+            workspace=self._workspace.folder,
+            memory_bytes=memory_bytes,
+            environments=environments if builds else None,
+            network=spec.network == "host",
+            devices=tuple(self._device_files(answer.devices)),
+        )
+        groups = around.limits.make(
+            self.id, memory_bytes=memory_bytes, processes=isolation.most_processes(spec.resources)
+        )
+        rules = around.isolation.host.seccomp
+        return {
+            "argv": around.isolation.command(box, argv),
+            "cwd": "/",
+            "box": {"seccomp": str(rules) if rules else None},
+            "cgroups": [str(group) for group in groups],
+        }
+
+    def _device_files(self, leased: list[str]) -> Iterator[Path]:
+        for uuid in leased:
+            device = self._around.devices.get(uuid)
+            files = isolation.device_files(device, self._around.devices) if device else None
+            if files is None:
+                raise Failed("device_file_unknown", device=uuid)
+            yield from files
 
     # --- following --------------------------------------------------------------------------------
 
@@ -453,8 +498,7 @@ class Workload:
         if ended.exit_code == 0 or ended.stop_cause is not None:
             return None
         if self._fault is None and any(not is_simulated(uuid) for uuid in self.devices):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._hit.wait(), LATE_SECONDS)
+            await happens(self._hit, within=LATE_SECONDS)
         return self._fault
 
     async def _send_outputs(self) -> list[FileRef]:
@@ -474,7 +518,7 @@ class Workload:
             answer = await plane.offer_output(self.id, request)
             if answer.stored:
                 return
-            await plane.upload(answer.upload_url, output.source, ref.size)
+            await plane.upload(answer.upload_url, output.open, ref.size)
             try:
                 await plane.finish_output(self.id, OutputFinished(fence=fence, digest=ref.digest))
             except Refused as refused:

@@ -1,13 +1,13 @@
 """The folder of one workload: what daemon, shim, runner and payload leave for one another."""
 
 import fcntl
+import hashlib
 import json
 import logging
 import math
 import os
-import shutil
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agents.node import shim
+from agents.node import files, shim
 from agents.node.failures import TAIL_BYTES, Exit, Failed, last_line
 from agents.protocol.base import Reason
 from agents.protocol.rest import StartAnswer
@@ -68,6 +68,7 @@ class Workspace:
         self.outputs = folder / "outputs"
         self.checkpoints = folder / "checkpoints"
         self.work = folder / "work"
+        self.told = folder / "told"  # what runner and replica say of themselves
         self.log = folder / "log"
         self.metrics = folder / "metrics.jsonl"
         self.shim_log = folder / "shim.log"  # empty, unless the shim itself fails
@@ -75,9 +76,10 @@ class Workspace:
     def create(self) -> None:
         for path in (
             *(self.folder, self.fetched, self.fetched_code, self.inputs),
-            *(self.outputs, self.checkpoints, self.work),
+            *(self.outputs, self.checkpoints, self.work, self.told),
         ):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.metrics.touch(mode=0o600)  # in a box this very file appears, and no other in its place
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         shim.write_whole(self.folder / name, content)
@@ -122,13 +124,14 @@ class Workspace:
             log_bytes=found["log_bytes"],
             dropped_log_bytes=found["dropped_log_bytes"],
             dropped_tail=found["dropped_tail"],
+            box_failed=found.get("box_failed", False),
         )
         return ended, found["at"]
 
     def failure(self) -> dict[str, Any] | None:
         """What the runner says went wrong; unreadable is unsaid, for a payload can write here."""
         try:
-            body = _read_plain(self.folder / "failure.json", MAX_FAILURE_BYTES)
+            body = _read_plain(self.told / "failure.json", MAX_FAILURE_BYTES)
             found = json.loads(body)
         except (OSError, ValueError, RecursionError):
             return None
@@ -151,7 +154,7 @@ class Workspace:
     def service(self, limit: int) -> bytes | None:
         """What a payload that serves says of itself, unread: a payload can write here."""
         try:
-            return _read_plain(self.folder / "service.json", limit)
+            return _read_plain(self.told / "service.json", limit)
         except OSError:
             return None
 
@@ -167,19 +170,8 @@ class Workspace:
         return ""
 
     def remove(self) -> None:
-        """Delete all of it, also folders the payload closed to itself."""
-
-        def open_up(_: Callable[..., Any], path: str, error: Any) -> None:
-            with suppress(OSError):
-                os.chmod(Path(path).parent, 0o700)
-                if stat.S_ISDIR(os.lstat(path).st_mode):
-                    os.chmod(path, 0o700)
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    os.unlink(path)
-
-        shutil.rmtree(self.folder, onerror=open_up)
-        if self.folder.exists():
+        """Delete all of it, also folders the payload closed to itself; links are not followed."""
+        if not files.remove(self.folder):
             log.warning("%s could not be deleted entirely", self.folder)
 
     def _read(self, name: str) -> dict[str, Any] | None:
@@ -222,6 +214,11 @@ def environment(
     }
     asked: Mapping[str, str] = getattr(spec.payload, "env", {})
     return comfort | dict(asked) | answer.secrets | contract
+
+
+def folder_of(project: str) -> str:
+    """A folder's name for what is kept per project, whatever the project is called."""
+    return hashlib.sha256(project.encode()).hexdigest()[:16]
 
 
 def order(

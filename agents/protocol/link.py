@@ -50,6 +50,14 @@ class DeviceInfo(Message):
     divided: bool = False  # a card in MIG mode: only its slices are leased (agent 0.1.0)
 
 
+class Isolation(Message):
+    """What payloads on a node are kept from."""
+
+    profile: str  # "bwrap": everything but their own; "none": nothing
+    reason: Reason | None = None  # why it is "none"
+    limits: list[str] = []  # of "memory", "processes": what the kernel holds them to
+
+
 class Inventory(Message):
     hostname: str
     cpu_millis: int
@@ -58,6 +66,7 @@ class Inventory(Message):
     devices: list[DeviceInfo] = []
     facts: dict[str, Any] = {}  # driver, CUDA, torch, kernel, python, cpu model
     simulated: bool = False  # there is no such host: whatever runs on it is pretended (agent 0.1.0)
+    isolation: Isolation | None = None  # agent 0.1.0
 
 
 class Heartbeat(Message, tag="heartbeat"):

@@ -2,7 +2,7 @@
 the signed order, so a broker cannot change a single argument."""
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -81,6 +81,7 @@ class WorkloadSpec(Message):
     world_size: int = 1
     grace_seconds: float = 10.0
     max_log_bytes: int = 1024**3
+    network: Literal["host", "none"] = "host"  # "none": it is alone with itself (agent 0.1.0)
 
 
 def encode_spec(spec: WorkloadSpec) -> bytes:

@@ -4,6 +4,7 @@ It prepares the inputs, then becomes the user's script or does itself what is as
 What is not the payload's own fault is said in ``failure.json``, for the daemon to report.
 """
 
+import resource
 import sys
 from pathlib import Path
 
@@ -20,14 +21,25 @@ from agents.runners.order import Order, read_order
 def main(workspace: Path) -> int:
     """Run the order in a workspace; the exit status is the payload's."""
     order = read_order(workspace)
+    order.told.mkdir(exist_ok=True)
+    _limit(order)
     try:
         inputs.prepare(order)
         _run(order)
     except Failure as failure:
-        failure.leave_in(workspace)
+        failure.leave_in(order.told)
         sys.stderr.write(f"{failure}\n")
         return 1
     return 0
+
+
+def _limit(order: Order) -> None:
+    """What the payload inherits. Only in a box: elsewhere all of a user's processes count."""
+    if order.most_processes is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+        most = order.most_processes if hard < 0 else min(order.most_processes, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the host's handler is not for it
 
 
 def _run(order: Order) -> None:

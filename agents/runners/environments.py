@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,11 @@ def _install(python: Path, requirements: list[str], *, own_pip: bool) -> None:
         else [sys.executable, "-m", "pip", "--python", str(python)]
     )
     command = [*pip, "install", "--no-input", "--disable-pip-version-check", "--", *requirements]
-    if subprocess.run(command, check=False).returncode:  # its output is in the log
+    spare = python.parents[1] / "tmp"  # wheels are larger than a /tmp in memory
+    spare.mkdir()
+    ended = subprocess.run(command, check=False, env=os.environ | {"TMPDIR": str(spare)})
+    shutil.rmtree(spare, ignore_errors=True)
+    if ended.returncode:  # its output is in the log
         raise Failure(
             "requirements_failed", cause=Cause.ENVIRONMENT, requirements=", ".join(requirements)
         )

@@ -23,9 +23,9 @@ class Failure(Exception):
         details = ", ".join(f"{name}={value}" for name, value in self.params.items())
         return f"{self.code}: {details}" if details else self.code
 
-    def leave_in(self, workspace: Path) -> None:
+    def leave_in(self, folder: Path) -> None:
         """Write ``failure.json``, whole or not at all."""
         body = {"code": self.code, "params": self.params, "cause": self.cause.value}
-        temporary = workspace / f"{FILE}.tmp"
+        temporary = folder / f"{FILE}.tmp"
         temporary.write_text(json.dumps(body), "utf-8")
-        os.replace(temporary, workspace / FILE)
+        os.replace(temporary, folder / FILE)

@@ -12,9 +12,10 @@ class Order(msgspec.Struct, frozen=True):
 
     spec: WorkloadSpec
     workspace: Path
-    environments: Path  # cache of virtual environments, shared by workloads
+    environments: Path  # cache of virtual environments, shared by the project's workloads
     env: dict[str, str]  # the payload's whole environment
     host: str = "127.0.0.1"  # where others reach this node
+    most_processes: int | None = None  # and threads; in a box, where they are counted by themselves
 
     @property
     def fetched(self) -> Path:
@@ -35,6 +36,10 @@ class Order(msgspec.Struct, frozen=True):
     @property
     def work(self) -> Path:
         return self.workspace / "work"
+
+    @property
+    def told(self) -> Path:
+        return self.workspace / "told"
 
     @property
     def metrics_file(self) -> Path:

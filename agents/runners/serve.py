@@ -59,7 +59,7 @@ async def _serve(engine: Engine, bearer: str, order: Order, context: RunContext)
         if ending.is_set():
             return
         async with door.opened(engine, bearer, order.host) as opened:
-            door.tell(order.workspace, opened.service)
+            door.tell(order.told, opened.service)
             context.say(f"serving at {opened.service.host}:{opened.service.port}")
             await ending.wait()
             context.say("no more calls are taken")

@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for chatty in ("agents.node.link", "agents.node.orders"):  # a line of each node is too much
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     url = os.environ["DATAHALL_URL"].rstrip("/")
     folder = State(options.state)
     folder.prepare()

@@ -10,6 +10,7 @@ import json
 import math
 import time
 
+from agents.node.concurrency import happens
 from agents.node.failures import Exit
 from agents.node.journal import Claim
 from agents.node.workload import Surroundings, Workload
@@ -55,9 +56,7 @@ class Pretended(Workload):
     async def _play(self, began_at: float) -> Exit:
         """Until its time is over, or somebody asks for its end."""
         while (left := began_at + self._seconds - time.time()) > 0:
-            try:
-                await asyncio.wait_for(self._stop_asked.wait(), min(left, LINE_SECONDS))
-            except TimeoutError:
+            if not await happens(self._stop_asked, within=min(left, LINE_SECONDS)):
                 self._write_line(time.time() - began_at)
                 continue
             assert self._asked is not None

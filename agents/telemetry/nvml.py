@@ -278,6 +278,7 @@ def _describe(card: Card) -> DeviceInfo:
     mig = _first(_ask(pynvml.nvmlDeviceGetMigMode, handle))
     known = {
         "serial": _ask(pynvml.nvmlDeviceGetSerial, handle),
+        "minor": _ask(pynvml.nvmlDeviceGetMinorNumber, handle),  # /dev/nvidia<minor>
         "pci_bus_id": pci and pci.busId,
         "architecture": _ask(pynvml.nvmlDeviceGetArchitecture, handle),
         "compute_capability": capability and ".".join(map(str, capability)),

@@ -19,6 +19,9 @@ from apps.accounts import selectors, services
 from apps.accounts.models import Token, User
 from apps.accounts.permissions import OPERATOR, SIGNED_IN, InstallationViewSet
 from apps.accounts.serializers import (
+    ChainAskedSerializer,
+    ChainPageSerializer,
+    ChainSerializer,
     PersonSerializer,
     SignInLinkSerializer,
     TokenCreatedSerializer,
@@ -28,6 +31,9 @@ from apps.accounts.serializers import (
     UserCreatedSerializer,
     UserCreateSerializer,
 )
+from apps.audit import selectors as audited
+from apps.audit import services as audit
+from apps.audit.models import Entry
 from apps.common import messages, pages
 from apps.common.api import language_of
 
@@ -114,6 +120,39 @@ class UserViewSet(mixins.ListModelMixin, InstallationViewSet[User]):
     def _link(self, user: User) -> str:
         path = services.create_sign_in_link(user=user, actor=self.actor, at=timezone.now())
         return f"{settings.PUBLIC_URL}{path}"
+
+
+CHAIN_PAGE = 1000
+
+
+class ChainViewSet(InstallationViewSet[Entry]):
+    """The chain of the audit, for the installation's operators: how it stands, and all of it."""
+
+    serializer_class = ChainSerializer
+    needs = {"retrieve": OPERATOR, "records": OPERATOR, "verify": OPERATOR}
+
+    def retrieve(self, request: Request) -> Response:
+        """How the chain stands."""
+        return Response(ChainSerializer(audited.chain_state()).data)
+
+    @extend_schema(parameters=[ChainAskedSerializer], responses=ChainPageSerializer)
+    def records(self, request: Request) -> Response:
+        """The next thousand entries of an export, with the checkpoints among them.
+
+        `datahall audit export` writes them to a file; `datahall audit verify` checks it anywhere.
+        """
+        asked = ChainAskedSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = list(audit.records(after=asked.validated_data["after"], most=CHAIN_PAGE))
+        entries = [record["number"] for record in found if record["kind"] == "entry"]
+        following = entries[-1] if len(entries) == CHAIN_PAGE else None
+        return Response({"records": found, "next": following})
+
+    @extend_schema(request=None, responses=ChainSerializer)
+    def verify(self, request: Request) -> Response:
+        """Read the whole chain now, and say how it stands."""
+        audit.verify_chain(at=timezone.now())
+        return self.retrieve(request)
 
 
 @require_GET

@@ -80,3 +80,43 @@ class TokenCreatedSerializer(TokenSerializer):
         read_only_fields = fields
 
     token = serializers.CharField(read_only=True)
+
+
+class CheckpointSerializer(serializers.Serializer[Any]):
+    """The installation's last signature under its audit."""
+
+    index = serializers.IntegerField()
+    number = serializers.IntegerField(help_text="Of the last entry that it vouches for.")
+    signed_at = serializers.DateTimeField()
+    public_key = serializers.CharField(help_text="Ed25519, hexadecimal.")
+
+
+class VerificationSerializer(serializers.Serializer[Any]):
+    """What the last look at the whole chain found."""
+
+    at = serializers.DateTimeField()
+    entries = serializers.IntegerField()
+    fault = serializers.CharField(help_text="Empty where the chain holds.")
+    number = serializers.IntegerField(help_text="Of the entry where it does not.")
+
+
+class ChainSerializer(serializers.Serializer[Any]):
+    """How the chain of the audit stands."""
+
+    installation = serializers.UUIDField()
+    entries = serializers.IntegerField(help_text="In the chain.")
+    waiting = serializers.IntegerField(help_text="For their place in it, a few seconds at most.")
+    head = serializers.CharField(help_text="Of the last entry, sha256; empty where there is none.")
+    checkpoint = CheckpointSerializer(allow_null=True)
+    verification = VerificationSerializer(allow_null=True)
+
+
+class ChainPageSerializer(serializers.Serializer[Any]):
+    """A part of an export: lines of it as objects."""
+
+    records = serializers.ListField(child=serializers.JSONField())
+    next = serializers.IntegerField(allow_null=True, help_text="What to ask `after` next.")
+
+
+class ChainAskedSerializer(serializers.Serializer[Any]):
+    after = serializers.IntegerField(min_value=0, max_value=2**62, default=0)

@@ -213,6 +213,13 @@ def forget_ways_in(*, before: datetime) -> None:
     SignInLink.objects.filter(expires_at__lt=before).delete()
 
 
+def forget_spent(*, at: datetime, before: datetime) -> int:
+    """Drop sessions that are over, and tokens that have been for long; how many."""
+    sessions, _ = Session.objects.filter(expire_date__lt=at).delete()
+    over = Token.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+    return sessions + over.delete()[0]
+
+
 # people
 
 

@@ -1,8 +1,11 @@
 from django.urls import path
 
-from apps.accounts.api import TokenViewSet, UserViewSet
+from apps.accounts.api import ChainViewSet, TokenViewSet, UserViewSet
 
 urlpatterns = [
+    path("audit/chain", ChainViewSet.as_view({"get": "retrieve"})),
+    path("audit/chain/records", ChainViewSet.as_view({"get": "records"})),
+    path("audit/chain/verify", ChainViewSet.as_view({"post": "verify"})),
     path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
     path("tokens/<uuid:id>", TokenViewSet.as_view({"delete": "destroy"})),
     path("users", UserViewSet.as_view({"get": "list", "post": "create"})),

@@ -9,11 +9,17 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.artifacts import selectors, services
-from apps.artifacts.models import Upload
-from apps.artifacts.serializers import UploadCreateSerializer, UploadSerializer
+from apps.artifacts import selectors, services, space
+from apps.artifacts.models import Artifact, Upload
+from apps.artifacts.serializers import SpaceSerializer, UploadCreateSerializer, UploadSerializer
 from apps.common.api import IdempotentCreateMixin
-from apps.projects.permissions import MEMBER, ProjectViewSet, principal_of
+from apps.projects.permissions import (
+    MEMBER,
+    OPERATOR,
+    InstallationViewSet,
+    ProjectViewSet,
+    principal_of,
+)
 
 
 class UploadViewSet(IdempotentCreateMixin, ProjectViewSet[Upload]):
@@ -53,3 +59,15 @@ class UploadViewSet(IdempotentCreateMixin, ProjectViewSet[Upload]):
     def _shown(self, upload: Upload, code: int = status.HTTP_200_OK) -> Response:
         offset = services.bytes_arrived(upload)
         return Response(UploadSerializer(upload, context={"offset": offset}).data, status=code)
+
+
+class StorageViewSet(InstallationViewSet[Artifact]):
+    """The store of bytes, for the installation's operators."""
+
+    serializer_class = SpaceSerializer
+    queryset = Artifact.objects.none()
+    needs = {"retrieve": OPERATOR}
+
+    def retrieve(self, request: Request) -> Response:
+        """What the store holds, and what of it could go."""
+        return Response(SpaceSerializer(space.now()).data)

@@ -30,3 +30,18 @@ class Upload(BaseModel):
     artifact = models.ForeignKey(Artifact, models.SET_NULL, null=True, related_name="+")
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
+
+
+class Damage(BaseModel):
+    """Stored bytes that are not what their name says, found by the scrubber and set aside."""
+
+    digest = models.CharField(max_length=64, unique=True)
+
+
+class Scrub(models.Model):
+    """How far the scrubber has come; one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    through = models.CharField(max_length=64, blank=True)  # the last digest that was read
+    began_at = models.DateTimeField()  # of this round
+    ended_at = models.DateTimeField(null=True)  # of the last whole round

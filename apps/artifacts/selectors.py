@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from apps.artifacts.models import Artifact, Upload
+from apps.artifacts.models import Artifact, Damage, Upload
 from apps.projects.models import Project
 
 
@@ -38,3 +38,15 @@ def upload_under_way(
         .order_by("-created_at")
         .first()
     )
+
+
+def is_held(digest: str) -> bool:
+    """Whether any project holds these bytes."""
+    return Artifact.objects.filter(digest=digest).exists()
+
+
+def damaged_in(project_id: UUID) -> list[tuple[Artifact, datetime]]:
+    """What a project holds whose bytes are damaged, and when that was found."""
+    found = dict(Damage.objects.values_list("digest", "created_at"))
+    held = Artifact.objects.filter(project_id=project_id, digest__in=found).order_by("id")
+    return [(artifact, found[artifact.digest]) for artifact in held]

@@ -39,3 +39,18 @@ class UploadCreateSerializer(serializers.Serializer[Any]):
     filename = serializers.CharField(max_length=255, default="", allow_blank=True)
     size = serializers.IntegerField(min_value=0)
     digest = serializers.CharField(max_length=64, default="", allow_blank=True)
+
+
+class SpaceSerializer(serializers.Serializer[Any]):
+    """What the store holds, and what of it could go."""
+
+    blobs = serializers.IntegerField()
+    blob_bytes = serializers.IntegerField()
+    reclaimable = serializers.IntegerField(help_text="Blobs that no project holds.")
+    reclaimable_bytes = serializers.IntegerField(help_text="Removed when they are a day old.")
+    uploads = serializers.IntegerField(help_text="Not finished.")
+    free_bytes = serializers.IntegerField()
+    damaged = serializers.IntegerField(help_text="Found by the scrubber and not mended yet.")
+    scrubbed_at = serializers.DateTimeField(
+        allow_null=True, help_text="When every stored byte had last been read."
+    )

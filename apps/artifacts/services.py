@@ -1,17 +1,22 @@
 """Bytes into a project and out of the way again. The bytes themselves pass `transfer`."""
 
+import logging
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from apps.artifacts import selectors, storage
-from apps.artifacts.models import Artifact, Upload
+from apps.artifacts import selectors, space, storage
+from apps.artifacts.models import Artifact, Damage, Scrub, Upload
 from apps.audit import services as audit
 from apps.common.actors import SYSTEM, Actor
 from apps.common.errors import DomainError, NotFound
 from apps.projects.models import Project
+
+log = logging.getLogger(__name__)
 
 UPLOAD_LIFETIME = timedelta(days=3)
 MAX_BYTES = 2**50
@@ -126,9 +131,123 @@ def sweep_uploads(*, at: datetime) -> None:
 
 
 def _hold(project: Project, digest: str, size: int, *, actor: Actor) -> Artifact:
+    _lock_digest(digest)
+    if not storage.has(digest):
+        raise storage.BytesMissing(digest=digest)
     artifact, created = Artifact.objects.get_or_create(
         project=project, digest=digest, defaults={"size": size}
     )
     if created:
         audit.record(actor, "artifact.add", artifact, project=project, digest=digest, size=size)
     return artifact
+
+
+# --- what nobody holds any more ------------------------------------------------------------------
+
+GRACE = timedelta(hours=24)
+COLLECTOR_LOCK = 0x636F6C6C  # held, shared, by who copies the store; never changes
+
+
+def collect_garbage(*, at: datetime) -> int:
+    """Remove bytes that no project holds, when they are a day old; how many bytes that gave back.
+
+    Each is looked at again under a lock that whoever wants to hold it needs too: bytes that
+    somebody came to need after they were found useless stay.
+    """
+    given_back = 0
+    store, oldest = storage.store(), (at - GRACE).timestamp()
+    for digest in space.unheld(older_than=oldest):
+        with transaction.atomic():
+            if not _may_collect():
+                return given_back  # somebody makes a backup
+            _lock_digest(digest)
+            given_back += store.remove(
+                digest, unless=partial(selectors.is_held, digest), older_than=oldest
+            )
+    return given_back
+
+
+def _may_collect() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [COLLECTOR_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _lock_digest(digest: str) -> None:
+    """Until the transaction ends nobody else comes to hold these bytes, or removes them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, %s)",
+            [COLLECTOR_LOCK & 0x7FFFFFFF, int(digest[:8], 16) - 2**31],
+        )
+
+
+# --- whether the bytes are still what they were --------------------------------------------------
+
+
+def scrub(*, at: datetime, most_bytes: int) -> int:
+    """Read the next of the stored bytes and set aside what is damaged; how many bytes were read."""
+    store = storage.store()
+    row, _ = Scrub.objects.get_or_create(id=1, defaults={"began_at": at})
+    read = 0
+    for digest, found in store.blobs(after=row.through):
+        if read and read + found.st_size > most_bytes:
+            break
+        read += found.st_size
+        row.through = digest
+        if not store.is_whole(digest):
+            note_damage(digest=digest, at=at)
+    else:
+        row.through, row.began_at, row.ended_at = "", at, at
+    row.save()
+    return read
+
+
+def note_damage(*, digest: str, at: datetime) -> None:
+    """Set damaged bytes aside, so that nobody is given them, and remember that."""
+    log.error("the stored bytes of %s are damaged; they are set aside", digest)
+    storage.store().set_aside(digest)
+    Damage.objects.get_or_create(digest=digest)
+
+
+def forget_mended() -> None:
+    """Damage is over when the bytes are there again."""
+    for damage in Damage.objects.all():
+        if storage.has(damage.digest):
+            damage.delete()
+
+
+@dataclass
+class Findings:
+    """What rows and bytes say of one another."""
+
+    artifacts: int = 0
+    blobs: int = 0
+    blob_bytes: int = 0
+    missing: list[str] = field(default_factory=list)  # digests that rows speak of
+    damaged: list[str] = field(default_factory=list)  # of another size or hash than they should be
+    unheld: int = 0
+    unheld_bytes: int = 0
+
+    @property
+    def mismatches(self) -> int:
+        return len(self.missing) + len(self.damaged)
+
+
+def check_store(*, hashing: bool) -> Findings:
+    """Compare rows with bytes, and bytes with their names if that may take its time."""
+    findings, store = Findings(), storage.store()
+    sizes = dict(Artifact.objects.values_list("digest", "size"))
+    findings.artifacts = len(sizes)
+    there = set()
+    for digest, found in store.blobs():
+        there.add(digest)
+        findings.blobs += 1
+        findings.blob_bytes += found.st_size
+        if digest not in sizes:
+            findings.unheld += 1
+            findings.unheld_bytes += found.st_size
+        elif sizes[digest] != found.st_size or (hashing and not store.is_whole(digest)):
+            findings.damaged.append(digest)
+    findings.missing = sorted(sizes.keys() - there)
+    return findings

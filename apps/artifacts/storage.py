@@ -12,7 +12,8 @@ import re
 import shutil
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -104,6 +105,8 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self._blobs = root / "blobs"
         self._uploads = root / "uploads"
+        self._damaged = root / "damaged"
+        self._lock = root / "collector.lock"
         for folder in (self._blobs, self._uploads):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -142,6 +145,64 @@ class LocalStore:
         if hashlib.sha256(data).hexdigest() != digest:
             raise BytesDamaged(digest=digest)
         return data
+
+    # --- all that is stored ---
+
+    def blobs(self, *, after: str = "") -> Iterator[tuple[str, os.stat_result]]:
+        """Every stored digest above one, in order, with what the file system says of it."""
+        for folder in sorted(os.listdir(self._blobs)):
+            if folder < after[:2]:
+                continue
+            for name in sorted(os.listdir(self._blobs / folder)):
+                if name > after and DIGEST.fullmatch(name):
+                    try:
+                        yield name, self._blob(name).lstat()
+                    except FileNotFoundError:
+                        continue
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether the bytes are what their name says. Reads all of them."""
+        with self._blob(digest).open("rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+    def set_aside(self, digest: str) -> None:
+        """Take damaged bytes from where they could be given to somebody; keep them to look at."""
+        self._damaged.mkdir(exist_ok=True, mode=0o700)
+        with self._locked(fcntl.LOCK_EX):
+            if not self.is_whole(digest):  # they may have been sent again meanwhile
+                self._blob(digest).replace(self._damaged / digest)
+
+    def marked(self) -> set[str]:
+        """The digests that complete uploads are about to become."""
+        found = set()
+        for path in self._uploads.glob("*.done"):
+            with suppress(FileNotFoundError, msgspec.DecodeError):
+                found.add(msgspec.json.decode(path.read_bytes(), type=Sealed).digest)
+        return found
+
+    def remove(self, digest: str, *, unless: Callable[[], bool], older_than: float) -> int:
+        """Remove bytes unless somebody needs them, asked while nothing can come to need them.
+
+        How many bytes that gave back. Bytes that were written or sent again after that time stay.
+        """
+        with self._locked(fcntl.LOCK_EX):
+            try:
+                found = self._blob(digest).lstat()
+            except FileNotFoundError:
+                return 0
+            if found.st_mtime > older_than or digest in self.marked() or unless():
+                return 0
+            self._blob(digest).unlink()
+            return found.st_size
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
 
     # --- what is on its way in ---
 
@@ -223,6 +284,10 @@ class LocalStore:
 
     def _adopt_part(self, upload: UUID, sealed: Sealed) -> bool:
         """Rename a part whose mark is written; whether the bytes are stored now."""
+        with self._locked(fcntl.LOCK_SH):
+            return self._rename_part(upload, sealed)
+
+    def _rename_part(self, upload: UUID, sealed: Sealed) -> bool:
         part, blob = self._part(upload), self._blob(sealed.digest)
         if not blob.parent.is_dir():
             blob.parent.mkdir(exist_ok=True, mode=0o700)

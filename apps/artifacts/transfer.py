@@ -6,6 +6,7 @@ hash holds up neither the event loop nor a Django view. See docs/subsystems/arti
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import re
@@ -127,6 +128,8 @@ async def _download(
         return
     descriptor = await _in(_files, storage.store().open, ticket.digest, size=ticket.size)
     try:
+        if method == "GET" and ticket.size <= READ_BYTES:
+            await _in(_files, _check_small, descriptor, ticket)
         part = _range(headers, etag, ticket.size) if method == "GET" else None
         start, end = part or (0, ticket.size)
         if part:
@@ -134,7 +137,7 @@ async def _download(
         answer["content-length"] = str(end - start)
         await send(_head(206 if part else 200, answer))
         if method == "GET":
-            await _pour(descriptor, start, end, receive, send)
+            await _pour(ticket, descriptor, start, end, receive, send)
         else:
             await send(_body(b""))
     finally:
@@ -160,21 +163,46 @@ def _range(headers: Headers, etag: str, size: int) -> tuple[int, int] | None:
     return start, end
 
 
-async def _pour(descriptor: int, at: int, end: int, receive: Receive, send: Send) -> None:
+def _check_small(descriptor: int, ticket: Ticket) -> None:
+    """What fits in one piece is read and hashed before the answer begins."""
+    data = os.pread(descriptor, ticket.size, 0)
+    if hashlib.sha256(data).hexdigest() != ticket.digest:
+        raise storage.BytesDamaged(digest=ticket.digest)
+
+
+async def _pour(
+    ticket: Ticket, descriptor: int, at: int, end: int, receive: Receive, send: Send
+) -> None:
+    """Send the bytes; the last piece of the whole only if all of them were what they should be.
+
+    So a damaged file never arrives complete. A part of one is for its reader to judge: nodes and
+    the CLI hash what they put together.
+    """
+    sum_of = hashlib.sha256() if (at, end) == (0, ticket.size) else None
     # the server swallows what is sent to a client that has gone, so ask
     gone = asyncio.ensure_future(_until_gone(receive))
     try:
         while at < end:
-            data = await _in(_files, os.pread, descriptor, min(READ_BYTES, end - at), at)
+            data = await _in(_files, _read, descriptor, min(READ_BYTES, end - at), at, sum_of)
             if gone.done() or not data:
                 raise ClientGone
             at += len(data)
+            if at == end and sum_of is not None and sum_of.hexdigest() != ticket.digest:
+                log.error("the stored bytes of %s are damaged: not sent", ticket.digest)
+                raise ClientGone
             async with asyncio.timeout(IDLE_SECONDS):
                 await send(_body(data, more=at < end))
     except TimeoutError:
         raise ClientGone from None
     finally:
         gone.cancel()
+
+
+def _read(descriptor: int, size: int, at: int, sum_of: "hashlib._Hash | None") -> bytes:
+    data = os.pread(descriptor, size, at)
+    if sum_of is not None:
+        sum_of.update(data)
+    return data
 
 
 async def _until_gone(receive: Receive) -> None:

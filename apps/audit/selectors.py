@@ -1,9 +1,11 @@
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from apps.audit.models import Entry
+from apps.audit.models import Checkpoint, Entry, Link, Verification
+from apps.common.models import installation_id
 
 
 def filtered(
@@ -41,11 +43,36 @@ def deeds_in(project_id: UUID) -> QuerySet[Entry]:
     return entries_of(project_id).exclude(action__in=UNTOLD)
 
 
-def entries_about(object_id: UUID) -> QuerySet[Entry]:
-    """What was done to one object, oldest first."""
-    return Entry.objects.filter(object_id=object_id).order_by("seq")
+def entries_about(*object_ids: UUID) -> QuerySet[Entry]:
+    """What was done to these objects, oldest first."""
+    return Entry.objects.filter(object_id__in=object_ids).order_by("seq")
 
 
 def entries_of(project_id: UUID) -> QuerySet[Entry]:
     """What was done in a project, to be ordered by the asker."""
     return Entry.objects.filter(project_id=project_id)
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """How the chain stands, as it was last looked at."""
+
+    installation: UUID
+    entries: int  # in the chain
+    waiting: int  # for their place in it
+    head: str
+    checkpoint: Checkpoint | None
+    verification: Verification | None
+
+
+def chain_state() -> ChainState:
+    newest = Link.objects.order_by("-number").first()
+    entries = newest.number if newest else 0
+    return ChainState(
+        installation=installation_id(),
+        entries=entries,
+        waiting=max(0, Entry.objects.count() - entries),
+        head=newest.hash if newest else "",
+        checkpoint=Checkpoint.objects.order_by("-index").first(),
+        verification=Verification.objects.first(),
+    )

@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from agents import __version__
 from apps.common import messages
 from apps.common.errors import DomainError, InputRefused
 from apps.common.models import IdempotencyKey
@@ -255,7 +256,7 @@ def _request_sha256(request: Request) -> str:
 
 def health(request: HttpRequest) -> HttpResponse:
     """This process answers."""
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "ok", "version": __version__})
 
 
 def ready(request: HttpRequest) -> HttpResponse:

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from django.db import models
 
 from apps.common.ids import uuid7
@@ -26,3 +28,22 @@ class IdempotencyKey(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["holder", "key"], name="idempotency_key_unique")
         ]
+
+
+class Installation(models.Model):
+    """Which installation this is: a name that a restored backup keeps, in one row."""
+
+    singleton = models.BooleanField(primary_key=True, default=True)
+    id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="installation_is_one", condition=models.Q(singleton=True))
+        ]
+
+
+def installation_id() -> UUID:
+    """The name of this installation, chosen when it is first asked for."""
+    row, _ = Installation.objects.get_or_create(singleton=True)
+    return row.id

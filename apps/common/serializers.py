@@ -39,3 +39,10 @@ class MomentField(serializers.DateTimeField):
         if moment.year < 1970:
             self.fail("overflow")
         return moment
+
+
+# a reason or a refusal, as people read it
+class SaidSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    params = serializers.DictField()
+    text = serializers.CharField(help_text="In the reader's language.")

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from agents.protocol.base import Reason
 from agents.protocol.faults import Action
 from apps.common import reasons
 from apps.common.answers import MOST_ITEMS, Found, HasId, Item, Subject, attends, called, finds
 from apps.fleet import selectors
 from apps.fleet.models import Contact, Device, Node
+from apps.projects.models import Project
 
 
 @attends
@@ -42,6 +44,25 @@ def unhealthy_devices(project: HasId, at: datetime) -> Iterator[Item]:
             since=device.unhealthy_at or at,
             subject=Subject(type="node", id=device.node.id, name=device.node.name),
             reason=reason,
+            action="open_node",
+        )
+
+
+@attends
+def nodes_without_isolation(project: HasId, at: datetime) -> Iterator[Item]:
+    """Nodes where a job of one project can read another's, once there is another."""
+    second = Project.objects.order_by("created_at", "id").values_list("created_at", flat=True)[1:2]
+    since = second.first()
+    if since is None:
+        return
+    nodes = Node.objects.filter(removed_at=None, isolation__profile="none")
+    for node in nodes.order_by("name")[:MOST_ITEMS]:
+        yield Item(
+            kind="node_not_isolated",
+            severity="warning",
+            since=max(since, node.created_at),
+            subject=Subject(type="node", id=node.id, name=node.name),
+            reason=Reason(code="node_not_isolated", params={"node": node.name}),
             action="open_node",
         )
 

@@ -15,10 +15,10 @@ from django.db.models import Q
 from kombu.exceptions import OperationalError
 
 from agents.protocol.envelope import LIFETIME_SECONDS, TASK_NAME, Order, queue_of, seal
-from apps.common import hub
+from apps.common import hub, keys
 from apps.common.ids import uuid7
 from apps.common.sweeps import wake
-from apps.fleet import keys, selectors
+from apps.fleet import selectors
 from apps.fleet.models import Contact, Node, Outbox, SigningKey
 
 log = logging.getLogger(__name__)

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from agents.protocol.link import DeviceInfo, Inventory
+from agents.protocol.link import DeviceInfo, Inventory, Isolation
 from apps.common.errors import DomainError
 
 MOST_CPU_MILLIS = 10_000_000
 MOST_BYTES = 1 << 60
 MOST_DEVICES = 256
 MOST_INDEX = 10_000
+MOST_LIMITS = 16
 MOST_FACTS = 500  # values in all, at any depth
 DEEPEST_FACTS = 6
 LONGEST_FACT = 1000
@@ -31,6 +32,8 @@ def check(inventory: Inventory) -> None:
     _number("memory_bytes", inventory.memory_bytes, 1, MOST_BYTES)
     _number("disk_bytes", inventory.disk_bytes, 0, MOST_BYTES)
     _facts("facts", inventory.facts)
+    if inventory.isolation is not None:
+        _isolation(inventory.isolation)
     _number("devices", len(inventory.devices), 0, MOST_DEVICES)
     for device in inventory.devices:
         _device(device)
@@ -50,6 +53,16 @@ def name_from(*wishes: str) -> str:
         if name:
             return name
     return "node"
+
+
+def _isolation(told: Isolation) -> None:
+    _text("isolation.profile", told.profile, 32)
+    if told.reason is not None:
+        _text("isolation.reason", told.reason.code, 100)
+        _facts("isolation.reason", told.reason.params)
+    _number("isolation.limits", len(told.limits), 0, MOST_LIMITS)
+    for limit in told.limits:
+        _text("isolation.limits", limit, 32)
 
 
 def _device(device: DeviceInfo) -> None:

@@ -29,6 +29,7 @@ class Node(BaseModel):
     hostname = models.CharField(max_length=255, blank=True)
     simulated = models.BooleanField(default=False)  # there is no such host: shown wherever it is
     facts = models.JSONField(default=dict)
+    isolation = models.JSONField(null=True)  # agents.protocol.link.Isolation; None: untold
     disk_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.PositiveIntegerField()
     memory_bytes = models.BigIntegerField()
@@ -76,6 +77,7 @@ class NodeEvent(BaseModel):
         UPGRADED = "upgraded"  # the agent; detail: from, to
         DEVICE_FAULT = "device_fault"  # detail: fault, device, index, xid, action
         DEVICE_CLEARED = "device_cleared"  # taken for healthy again; detail: device, index
+        ISOLATION = "isolation"  # of its jobs; detail: from, to
 
     node = models.ForeignKey(Node, models.CASCADE, related_name="events")
     at = models.DateTimeField()

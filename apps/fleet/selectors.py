@@ -2,6 +2,7 @@
 
 import base64
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -41,6 +42,17 @@ def absence(node: Node) -> Reason | None:
     if node.contact != Contact.FRESH:
         return Reason(code="node_unreachable", params={"node": node.name})
     return None
+
+
+def profile_of(isolation: dict[str, Any] | None) -> str:
+    """What a node's jobs are isolated by; "" if its agent has not said."""
+    return str((isolation or {}).get("profile", ""))
+
+
+def isolates_anywhere() -> bool:
+    """Whether some node isolates its jobs, or there is none yet that could say so."""
+    nodes = Node.objects.filter(removed_at=None)
+    return not nodes.exists() or nodes.filter(isolation__profile="bwrap").exists()
 
 
 def join_tokens() -> QuerySet[JoinToken]:

@@ -5,14 +5,8 @@ from rest_framework import serializers
 
 from agents.protocol.faults import Action
 from apps.common.api import rendered
-from apps.common.serializers import StrictSerializer
+from apps.common.serializers import SaidSerializer, StrictSerializer
 from apps.fleet.models import Device, JoinToken, Node, NodeEvent
-
-
-class DeviceReasonSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    params = serializers.DictField()
-    text = serializers.CharField(help_text="In the reader's language.")
 
 
 class DeviceSerializer(serializers.ModelSerializer[Device]):
@@ -45,10 +39,36 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
         help_text="What has to be done with it before it is cleared.",
     )
 
-    @extend_schema_field(DeviceReasonSerializer(allow_null=True))
+    @extend_schema_field(SaidSerializer(allow_null=True))
     def get_health_reason(self, device: Device) -> dict[str, Any] | None:
         reason: dict[str, Any] | None = device.health_reason
         return None if reason is None else rendered(reason, self.context["request"])
+
+
+class IsolationSerializer(serializers.Serializer[Any]):
+    """What a job on a node is kept from, and by what."""
+
+    profile = serializers.CharField(
+        help_text="`bwrap`: its own files and devices alone. `none`: whatever the agent's user can."
+    )
+    reason = SaidSerializer(allow_null=True, help_text="Why it is `none`, and what would mend it.")
+    limits = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What the kernel holds jobs to: `memory`, `processes`, or neither.",
+    )
+
+
+@extend_schema_field(IsolationSerializer(allow_null=True))
+class IsolationField(serializers.Field[Any, Any, Any, Any]):
+    """As the agent told it, with the reason's sentence; null until an agent tells."""
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        reason = rendered(value.get("reason"), self.context["request"])
+        return {
+            "profile": value["profile"],
+            "reason": reason,
+            "limits": value.get("limits", []),
+        }
 
 
 class NodeSerializer(serializers.ModelSerializer[Node]):
@@ -72,6 +92,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             "protocol_version",
             "clock_offset_ms",
             "facts",
+            "isolation",
             "devices",
             "join_token",
             "created_at",
@@ -79,6 +100,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
         read_only_fields = fields
 
     facts = serializers.DictField(read_only=True)
+    isolation = IsolationField(read_only=True, allow_null=True)
     devices = DeviceSerializer(many=True, read_only=True)
     join_token = serializers.UUIDField(
         read_only=True, allow_null=True, help_text="The invitation that brought it in."

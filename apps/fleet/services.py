@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
@@ -32,13 +33,13 @@ from agents.protocol.rest import (
 from apps.accounts import credentials
 from apps.accounts.models import User
 from apps.audit import services as audit
-from apps.common import hub, reasons
+from apps.common import hub, keys, reasons
 from apps.common.actors import SYSTEM, Actor, ActorKind
 from apps.common.errors import DomainError, NotFound
 from apps.common.events import publish
 from apps.common.guards import check_deletion
 from apps.common.sweeps import wake
-from apps.fleet import broker, dispatch, inventory, keys, selectors
+from apps.fleet import broker, dispatch, inventory, selectors
 from apps.fleet.events import NodeJoined, NodeMoved, RoomChanged
 from apps.fleet.models import (
     Contact,
@@ -46,6 +47,7 @@ from apps.fleet.models import (
     JoinToken,
     Node,
     NodeEvent,
+    Outbox,
     SigningKey,
     SpentNonce,
 )
@@ -273,6 +275,12 @@ def forget_nonces(*, before: datetime) -> None:
     SpentNonce.objects.filter(created_at__lt=before).delete()
 
 
+def forget_spent(*, before: datetime) -> int:
+    """Drop invitations and orders that have been over for long; how many."""
+    tokens = JoinToken.objects.filter(Q(expires_at__lt=before) | Q(used_at__lt=before))
+    return tokens.delete()[0] + Outbox.objects.filter(settled_at__lt=before).delete()[0]
+
+
 def _check_signature(node: Node, request: TokenRequest) -> None:
     try:
         signature = base64.b64decode(request.signature, validate=True)
@@ -344,8 +352,15 @@ def _note_changes(node: Node, hello: Hello, *, at: datetime) -> None:
     if node.agent_version and node.agent_version != hello.agent_version:
         change = _change(node.agent_version, hello.agent_version)
         _note(Kind.UPGRADED, node.id, change, at=at)
+    before, after = selectors.profile_of(node.isolation), _profile(hello.inventory)
+    if before and after and before != after:
+        _note(Kind.ISOLATION, node.id, _change(before, after), at=at)
     if node.contact != Contact.FRESH.value:
         _note(Kind.CONTACT, node.id, _change(node.contact, Contact.FRESH.value), at=at)
+
+
+def _profile(offered: Inventory) -> str:
+    return offered.isolation.profile if offered.isolation else ""
 
 
 def _take_offer(node: Node, offered: Inventory) -> None:
@@ -353,6 +368,7 @@ def _take_offer(node: Node, offered: Inventory) -> None:
     node.hostname = offered.hostname
     node.facts = offered.facts
     node.simulated = offered.simulated
+    node.isolation = offered.isolation and msgspec.to_builtins(offered.isolation)
     node.disk_bytes = offered.disk_bytes
     node.cpu_millis = max(offered.cpu_millis, node.reserved_cpu_millis)
     node.memory_bytes = max(offered.memory_bytes, node.reserved_memory_bytes)
@@ -680,6 +696,22 @@ def reserve(*, node_id: UUID, resources: Resources) -> None:
         removed_at=None,
         cordoned_at=None,
         contact=Contact.FRESH.value,
+        cpu_millis__gte=F("reserved_cpu_millis") + cpu,
+        memory_bytes__gte=F("reserved_memory_bytes") + memory,
+    ).update(
+        reserved_cpu_millis=F("reserved_cpu_millis") + cpu,
+        reserved_memory_bytes=F("reserved_memory_bytes") + memory,
+    )
+    if not kept:
+        raise NoRoom
+    publish(RoomChanged(node_id=node_id))
+
+
+def reserve_again(*, node_id: UUID, resources: Resources) -> None:
+    """Count what already runs on a node; raises ``NoRoom`` where it cannot all be true."""
+    cpu, memory = resources.cpu_millis, resources.memory_bytes
+    kept = Node.objects.filter(
+        pk=node_id,
         cpu_millis__gte=F("reserved_cpu_millis") + cpu,
         memory_bytes__gte=F("reserved_memory_bytes") + memory,
     ).update(

@@ -49,7 +49,13 @@ def keep_broker_users_true() -> None:
 @every(seconds=86400)
 def forget_events() -> None:
     """Keep of what happened to nodes as much as is looked at."""
-    services.forget_events(before=timezone.now() - timedelta(days=400))
+    services.forget_events(before=timezone.now() - timedelta(days=settings.EVENT_DAYS))
+
+
+@every(seconds=3600)
+def forget_spent() -> None:
+    """Drop invitations and orders that nobody asks for again."""
+    services.forget_spent(before=timezone.now() - timedelta(days=settings.SPENT_DAYS))
 
 
 @every(seconds=600)

@@ -107,6 +107,10 @@ def write(entries: Sequence[Entry], *, at: datetime) -> dict[Link, Answer]:
         for item in entry.items:
             if isinstance(item, Hello):
                 _greet(entry.link, item, answers[entry.link], at=at)
+    for entry in entries:
+        for item in entry.items:
+            if isinstance(item, Heartbeat):  # before anything it says is judged
+                workloads.meet(node_id=entry.link.node_id, running=item.running, at=at)
     fences = workloads_now.fences({id for entry in entries for id in _workloads_of(entry)})
     seen = _Seen({entry.link.node_id for entry in entries})
     _write_bulk(entries, answers, fences, seen, at=at)

@@ -87,6 +87,11 @@ class ScriptJobSerializer(SubmitSerializer):
         child=serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False),
         required=False,
     )
+    network = serializers.ChoiceField(
+        choices=["host", "none"],
+        default="host",
+        help_text="`none`: it reaches nothing but itself; only on nodes that isolate jobs.",
+    )
     inputs = WantedInputSerializer(many=True, required=False)
 
 

@@ -31,6 +31,7 @@ from apps.artifacts import selectors as artifacts
 from apps.common.errors import DomainError, FieldRefusal, InputRefused
 from apps.datasets import selectors as datasets
 from apps.datasets.models import DatasetVersion, VersionState
+from apps.fleet import selectors as fleet
 from apps.jobs.models import Job, JobKind
 from apps.projects.models import Project
 from apps.registry import selectors as registry
@@ -118,6 +119,7 @@ def workload_spec(job: Job, inputs: Sources) -> WorkloadSpec:
             for name, source in inputs
         ],
         grace_seconds=job.config.get("grace_seconds", GRACE_SECONDS),
+        network=job.config.get("network", "host"),
     )
 
 
@@ -187,6 +189,11 @@ def _read_script(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
     for index, line in enumerate(given.get("requirements") or []):
         if not _REQUIREMENT.fullmatch(line):
             reader.refuse(f"requirements.{index}", "requirement_refused", line=line[:200])
+    if given.get("network") == "none":
+        if given.get("requirements"):
+            reader.refuse("requirements", "requirements_need_network")
+        if not fleet.isolates_anywhere():
+            reader.refuse("network", "network_none_nowhere")
     for name in given.get("env") or {}:
         if not _VARIABLE.fullmatch(name):
             reader.refuse("env", "variable_refused", name=name[:200])
@@ -203,6 +210,7 @@ def _read_script(reader: _Reader, given: Mapping[str, Any]) -> Prepared | None:
             "arguments": list(given.get("arguments") or []),
             "requirements": list(given.get("requirements") or []),
             "env": dict(given.get("env") or {}),
+            "network": given.get("network") or "host",
             "inputs": [
                 {"name": name, "dataset": dataset_ref(version), "version": str(version.id)}
                 for name, version in inputs

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from apps.accounts.models import User
 from apps.audit.models import Entry
 from apps.common.messages import LANGUAGES
-from apps.common.serializers import StrictSerializer
+from apps.common.serializers import SaidSerializer, StrictSerializer
 from apps.projects.models import Membership, Project, Role
 from apps.projects.selectors import Standing
 
@@ -93,18 +93,12 @@ class SubjectSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="As references spell it: `digits@2` of a version.")
 
 
-class SaidSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    params = serializers.DictField()
-    text = serializers.CharField(help_text="In the reader's language.")
-
-
 class AttentionSerializer(serializers.Serializer[Any]):
     """Something that needs somebody."""
 
     kind = serializers.CharField(
         help_text="`job_failed`, `job_stuck`, `import_failed`, `node_unreachable`, "
-        "`node_cordoned`, `device_unhealthy`, and what other parts add."
+        "`node_cordoned`, `node_not_isolated`, `device_unhealthy`, and what other parts add."
     )
     severity = serializers.ChoiceField(choices=["error", "warning"])
     since = serializers.DateTimeField()

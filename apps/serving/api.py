@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from apps.accounts.models import User
 from apps.common.api import IdempotentCreateMixin
+from apps.common.pagination import page_of
 from apps.projects.permissions import (
     MAINTAINER,
     MEMBER,
@@ -23,12 +24,13 @@ from apps.projects.permissions import (
 )
 from apps.registry import selectors as registry
 from apps.registry.models import Model
-from apps.serving import lineage, selectors, services
+from apps.serving import history, lineage, selectors, services
 from apps.serving.models import Deployment, Endpoint, Key, Replica
 from apps.serving.serializers import (
     DeploymentSerializer,
     DeploySerializer,
     EndpointCreateSerializer,
+    EndpointEventSerializer,
     EndpointKeyCreatedSerializer,
     EndpointKeyCreateSerializer,
     EndpointKeySerializer,
@@ -58,6 +60,7 @@ class EndpointViewSet(IdempotentCreateMixin, ProjectViewSet[Endpoint]):
         "deploy": MEMBER,
         "rollback": MEMBER,
         "scale": MEMBER,
+        "events": VIEWER,
     }
 
     def get_queryset(self) -> QuerySet[Endpoint]:
@@ -103,6 +106,17 @@ class EndpointViewSet(IdempotentCreateMixin, ProjectViewSet[Endpoint]):
                 at=timezone.now(),
             )
         )
+
+    @extend_schema(responses=EndpointEventSerializer(many=True))
+    def events(self, request: Request, slug: str, ref: str) -> Response:
+        """What happened to an endpoint and why, newest first."""
+        endpoint = selectors.endpoint(self.project, ref)
+        rows = [history.shown(event) for event in history.events_of(endpoint)]
+        page = page_of(rows, request, of=f"events of {endpoint.id}")
+        shown = EndpointEventSerializer(
+            page.data["results"], many=True, context=self.get_serializer_context()
+        )
+        return Response({**page.data, "results": shown.data})
 
     @extend_schema(request=None, responses={204: None})
     def destroy(self, request: Request, slug: str, ref: str) -> Response:

@@ -3,6 +3,8 @@ from django.db.models import Q
 
 from apps.common.models import BaseModel
 
+OWNER_KIND = "replica"  # what the gang of a replica calls its owner
+
 
 class Endpoint(BaseModel):
     """An address that answers calls: how many replicas are wanted, and within which limits."""

@@ -180,3 +180,11 @@ class LineageSerializer(serializers.Serializer[Any]):
 
     nodes = LineageNodeSerializer(many=True)
     edges = LineageEdgeSerializer(many=True)
+
+
+class EndpointEventSerializer(serializers.Serializer[Any]):
+    """Something that happened to an endpoint."""
+
+    at = serializers.DateTimeField()
+    what = ReasonField()
+    actor = serializers.CharField(allow_null=True, help_text="Who did it; null: nobody asked.")

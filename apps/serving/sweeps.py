@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from django.conf import settings
 from django.utils import timezone
 
 from apps.common.sweeps import every
@@ -21,3 +24,9 @@ def probe_replicas() -> None:
             failure=failure,
             at=timezone.now(),
         )
+
+
+@every(seconds=3600)
+def forget_spent_keys() -> None:
+    """Keep keys no longer than they are looked at after they are over."""
+    services.forget_spent_keys(before=timezone.now() - timedelta(days=settings.SPENT_DAYS))

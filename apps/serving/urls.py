@@ -23,6 +23,7 @@ urlpatterns = [
     path(f"{ENDPOINT}/deploy", EndpointViewSet.as_view({"post": "deploy"})),
     path(f"{ENDPOINT}/rollback", EndpointViewSet.as_view({"post": "rollback"})),
     path(f"{ENDPOINT}/scale", EndpointViewSet.as_view({"post": "scale"})),
+    path(f"{ENDPOINT}/events", EndpointViewSet.as_view({"get": "events"})),
     path(f"{ENDPOINT}/deployments", DeploymentViewSet.as_view({"get": "list"})),
     path(f"{ENDPOINT}/replicas", ReplicaViewSet.as_view({"get": "list"})),
     path(f"{ENDPOINT}/replicas/<uuid:id>/log", ReplicaViewSet.as_view({"get": "log"})),

@@ -143,3 +143,32 @@ class Lease(BaseModel):
                 fields=["device"], condition=Q(ended_at__isnull=True), name="lease_one_live"
             )
         ]
+
+
+class Restore(BaseModel):
+    """This database came from a backup; `created_at` is when. Until it is released nothing is
+    placed: nodes may be running what the backup does not know."""
+
+    fence_from = models.BigIntegerField()  # fences above it and up to the next are of the time
+    fence_to = models.BigIntegerField()  # that was lost
+    heard_at = models.DateTimeField(null=True)  # every node had been heard, nothing unknown ran
+    released_at = models.DateTimeField(null=True)
+
+
+class Orphan(BaseModel):
+    """A workload that a node has run or runs, begun after the backup this database came from."""
+
+    node = models.ForeignKey("fleet.Node", models.CASCADE, related_name="orphans")
+    workload_id = models.UUIDField()
+    fence = models.BigIntegerField()
+    state = models.CharField(max_length=16, choices=STATES)
+    ended_at = models.DateTimeField(null=True)  # it ended, or its node does not list it any more
+    exit_code = models.IntegerField(null=True)
+    reason = models.JSONField(null=True)  # Reason
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["node", "workload_id", "fence"], name="orphan_once_per_node"
+            )
+        ]

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection
 from apps.fleet import services as fleet
 from apps.fleet.models import Contact
 from apps.workloads import placement, selectors, services
+from apps.workloads.models import Gang
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,11 @@ def schedule_waiting(*, at: datetime) -> None:
     """
     with _alone() as mine:
         if not mine:
+            return
+        if services.is_held(at=at):
+            why = services.why_held()
+            waiting = Gang.objects.waiting().values_list("id", flat=True)
+            services.explain_waiting(why=dict.fromkeys(waiting, why), at=at)
             return
         decisions = [
             decision
@@ -52,6 +58,8 @@ def _place(decision: placement.Placed, *, at: datetime) -> None:
 
 def settle_stalled(*, at: datetime) -> None:
     """Placed gangs that do not start: queue them again if their node fell silent, else end them."""
+    if selectors.open_restore():
+        return  # a node may have started it, and not have had the time to say so
     for gang in selectors.stalled(placed_before=at - ANSWER_WITHIN):
         nodes = [workload.node for workload in gang.workloads.select_related("node")]
         silent = any(node is not None and node.contact != Contact.FRESH for node in nodes)

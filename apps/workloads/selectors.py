@@ -22,7 +22,7 @@ from apps.projects.models import Project
 from apps.telemetry import logs
 from apps.telemetry import selectors as telemetry
 from apps.workloads import placement
-from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
+from apps.workloads.models import Gang, Lease, Orphan, Restore, Workload, WorkloadEvent
 
 LOG_PIECE_BYTES = 256 * 1024
 
@@ -39,11 +39,36 @@ class FenceRow:
 
 
 def fences(workload_ids: Collection[UUID]) -> dict[UUID, FenceRow]:
-    """The node, fence and state of those of the workloads that exist."""
-    rows = Workload.objects.filter(id__in=set(workload_ids)).values_list(
+    """The node, fence and state of those of the workloads that are known, orphans included."""
+    wanted = set(workload_ids)
+    rows = Workload.objects.filter(id__in=wanted).values_list(
         "id", "node_id", "gang__fence", "state"
     )
-    return {id: FenceRow(node, fence, WorkloadState(state)) for id, node, fence, state in rows}
+    known = {id: FenceRow(node, fence, WorkloadState(state)) for id, node, fence, state in rows}
+    if unknown := wanted - known.keys():
+        orphans = Orphan.objects.filter(workload_id__in=unknown, ended_at=None)
+        known |= {
+            orphan.workload_id: FenceRow(orphan.node_id, orphan.fence, WorkloadState(orphan.state))
+            for orphan in orphans
+        }
+    return known
+
+
+def living_orphans() -> QuerySet[Orphan]:
+    """What nodes run that the backup did not know, the oldest first."""
+    return Orphan.objects.filter(ended_at=None).select_related("node").order_by("id")
+
+
+def open_restore() -> Restore | None:
+    """The restore that still holds everything up, if there is one."""
+    return Restore.objects.filter(released_at=None).order_by("-created_at").first()
+
+
+def unheard_nodes(restore: Restore) -> QuerySet[Node]:
+    """Nodes that were there at the backup and have not been heard since."""
+    return Node.objects.filter(removed_at=None, last_contact_at__lt=restore.created_at).order_by(
+        "name"
+    )
 
 
 def spec_bytes(workload_id: UUID, node_id: UUID) -> bytes:

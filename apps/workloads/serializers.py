@@ -95,3 +95,30 @@ class FleetMapSerializer(serializers.Serializer[Any]):
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
         return instance  # thousands of rows, ready as they are
+
+
+class OrphanSerializer(serializers.Serializer[Any]):
+    """What a node ran or runs that the backup does not know."""
+
+    id = serializers.UUIDField()
+    node = serializers.UUIDField(source="node_id")
+    node_name = serializers.CharField(source="node.name")
+    workload = serializers.UUIDField(source="workload_id")
+    state = serializers.CharField(help_text="As of a workload.")
+    exit_code = serializers.IntegerField(allow_null=True)
+    seen_at = serializers.DateTimeField(source="created_at")
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class UnheardSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class RestoreSerializer(serializers.Serializer[Any]):
+    """Whether a restore from a backup still holds everything up, and what is waited for."""
+
+    held = serializers.BooleanField()
+    restored_at = serializers.DateTimeField(allow_null=True)
+    unheard = UnheardSerializer(many=True, help_text="Nodes not heard since. At most 100.")
+    running = serializers.IntegerField(help_text="Workloads unknown to the backup that run.")

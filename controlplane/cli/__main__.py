@@ -7,10 +7,13 @@ import click
 
 from agents import __version__
 from controlplane.cli.commands import (
+    audit,
     datasets,
     demo,
+    doctor,
     endpoints,
     jobs,
+    keep,
     login,
     members,
     models,
@@ -49,6 +52,7 @@ def main() -> None:
 main.add_command(up.up)
 main.add_command(login.login)
 main.add_command(demo.demo)
+main.add_command(doctor.doctor)
 main.add_command(projects.projects)
 main.add_command(datasets.datasets)
 main.add_command(jobs.jobs)
@@ -60,6 +64,11 @@ main.add_command(simulate.simulate)
 main.add_command(users.users)
 main.add_command(members.members)
 main.add_command(tokens.tokens)
+main.add_command(audit.audit)
+main.add_command(keep.backup)
+main.add_command(keep.restore)
+main.add_command(keep.fsck)
+main.add_command(keep.storage)
 
 if __name__ == "__main__":
     main(prog_name="datahall")

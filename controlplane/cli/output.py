@@ -66,6 +66,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
         errors.print(empty)
 
 
+def print_events(events: Iterable[dict[str, Any]]) -> None:
+    """What happened, a line each, with who did it."""
+    rows = ((moment(e["at"]), e["what"]["text"], e["actor"] or "") for e in events)
+    print_table(("AT", "WHAT", "BY"), rows, "Nothing has happened yet.")
+
+
 def print_facts(facts: dict[str, Any]) -> None:
     """Name and value, a line each; what is not known is left out."""
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,43 +30,72 @@ TRIES = 6
 FIRST_PAUSE_SECONDS = 1.0
 
 
+Advance = Callable[[int], None]  # told how many bytes of a file are over
+
+
 def upload(client: Client, path: Path, *, filename: str | None = None) -> str:
     """Send a file and give the finished upload's id; goes on where an earlier try broke off."""
-    size = path.stat().st_size
-    with _progress(f"upload {harmless(path.name)}", size) as advance:
-        digest = _digest_of(path)
-        started = _resume(client, digest) or client.post(
-            client.in_project("uploads"),
-            {"filename": filename or path.name, "size": size, "digest": digest},
-        )
-        _remember(client, digest, started["id"])
-        if not started["finished"]:
-            _send(client, started, path, size, advance)
-            client.post(client.in_project(f"uploads/{started['id']}/finish"))
-        _forget(client, digest)
-        advance(size)
-    return str(started["id"])
+    with _progress(f"upload {harmless(path.name)}", path.stat().st_size) as over:
+        return _upload(client, path, filename or path.name, over)
 
 
-def download(client: Client, file: dict[str, Any], target: Path) -> None:
+def upload_all(client: Client, paths: list[Path]) -> list[str]:
+    """Send files under one bar; the finished uploads' ids, in the same order."""
+    if len(paths) == 1:
+        return [upload(client, paths[0])]
+    total = sum(path.stat().st_size for path in paths)
+    done = 0
+    uploaded = []
+    with _progress(f"upload {len(paths)} files", total) as over:
+        for path in paths:
+            uploaded.append(_upload(client, path, path.name, _beyond(done, over)))
+            done += path.stat().st_size
+    return uploaded
+
+
+def download_all(client: Client, files: list[dict[str, Any]], folder: Path) -> None:
+    """Fetch all of them into a folder, by the paths they are listed with."""
+    folder.mkdir(parents=True, exist_ok=True)  # what is wrong with it is said before any bar
+    one = harmless(files[0]["path"]) if len(files) == 1 else f"{len(files)} files"
+    done = 0
+    with _progress(f"download {one}", sum(file["size"] for file in files)) as over:
+        for file in files:
+            download(client, file, _within(folder, file["path"]), _beyond(done, over))
+            done += file["size"]
+
+
+def download(client: Client, file: dict[str, Any], target: Path, over: Advance) -> None:
     """Fetch a listed file; it appears whole, with the right digest, or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
-    with _progress(f"download {harmless(file['path'])}", file["size"]) as advance:
-        for attempt in _attempts():
-            with attempt, partial.open("ab") as sink:
-                _receive(client, file["url"], sink, advance)
-                break
+    for attempt in _attempts():
+        with attempt, partial.open("ab") as sink:
+            _receive(client, file["url"], sink, over)
+            break
     if _digest_of(partial) != file["digest"]:
         partial.unlink()
         raise click.ClickException(f"{file['path']} arrived damaged; run the command again")
     os.replace(partial, target)
 
 
-def download_all(client: Client, files: list[dict[str, Any]], folder: Path) -> None:
-    """Fetch all of them into a folder, by the paths they are listed with."""
-    for file in files:
-        download(client, file, _within(folder, file["path"]))
+def _beyond(done: int, over: Advance) -> Advance:
+    """What is over of one file, told after the bytes of those before it."""
+    return lambda bytes_over: over(done + bytes_over)
+
+
+def _upload(client: Client, path: Path, filename: str, over: Advance) -> str:
+    size = path.stat().st_size
+    digest = _digest_of(path)
+    started = _resume(client, digest) or client.post(
+        client.in_project("uploads"), {"filename": filename, "size": size, "digest": digest}
+    )
+    _remember(client, digest, started["id"])
+    if not started["finished"]:
+        _send(client, started, path, size, over)
+        client.post(client.in_project(f"uploads/{started['id']}/finish"))
+    _forget(client, digest)
+    over(size)
+    return str(started["id"])
 
 
 def _within(folder: Path, path: str) -> Path:
@@ -77,7 +106,7 @@ def _within(folder: Path, path: str) -> Path:
     return folder.joinpath(*parts)
 
 
-def _send(client: Client, started: dict[str, Any], path: Path, size: int, advance: Any) -> None:
+def _send(client: Client, started: dict[str, Any], path: Path, size: int, over: Advance) -> None:
     with path.open("rb") as file:
         for attempt in _attempts():
             with attempt:
@@ -95,7 +124,7 @@ def _send(client: Client, started: dict[str, Any], path: Path, size: int, advanc
                     if answer.is_error:
                         raise Refused(answer)
                     offset = int(answer.headers["Upload-Offset"])
-                    advance(offset)
+                    over(offset)
                 return
 
 
@@ -106,7 +135,7 @@ def _offset_of(client: Client, url: str) -> int:
     return int(answer.headers["Upload-Offset"])
 
 
-def _receive(client: Client, url: str, sink: Any, advance: Any) -> None:
+def _receive(client: Client, url: str, sink: Any, over: Advance) -> None:
     have = sink.tell()
     headers = {"Range": f"bytes={have}-"} if have else {}
     with httpx.stream("GET", f"{client.url}{url}", headers=headers, timeout=60) as answer:
@@ -119,7 +148,7 @@ def _receive(client: Client, url: str, sink: Any, advance: Any) -> None:
             sink.truncate(0)
         for block in answer.iter_bytes():
             sink.write(block)
-            advance(sink.tell())
+            over(sink.tell())
 
 
 def _attempts() -> Iterator[contextlib.AbstractContextManager[None]]:
@@ -160,7 +189,7 @@ class _Speed(TransferSpeedColumn):
 
 
 @contextlib.contextmanager
-def _progress(text: str, total: int) -> Iterator[Any]:
+def _progress(text: str, total: int) -> Iterator[Advance]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, _Speed(), console=errors) as bars:
         task = bars.add_task(text, total=total)

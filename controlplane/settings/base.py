@@ -89,6 +89,13 @@ NODE_BROKER_URL = os.environ.get("DATAHALL_NODE_BROKER_URL", "")
 TELEMETRY_BLOCK_DAYS = int(os.environ.get("DATAHALL_BLOCK_DAYS", "7"))
 TELEMETRY_ROLLUP_DAYS = int(os.environ.get("DATAHALL_ROLLUP_DAYS", "400"))
 
+# how much of the stored bytes is read every day to find what rotted; 0: nothing
+SCRUB_BYTES_A_DAY = int(os.environ.get("DATAHALL_SCRUB_BYTES_A_DAY", 256 * 1024**3))
+# how long is kept, in days, what is over: tokens, keys, invitations and orders to nodes; and what
+# happened to nodes and workloads
+SPENT_DAYS = int(os.environ.get("DATAHALL_SPENT_DAYS", "30"))
+EVENT_DAYS = int(os.environ.get("DATAHALL_EVENT_DAYS", "400"))
+
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -137,6 +144,10 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+-[\w-]{8,}\.\w+$"  # Vite puts the
 EXAMPLES_DIR = BASE_DIR / "examples"  # data to try the installation with
 ARTIFACTS_DIR = Path(os.environ.get("DATAHALL_ARTIFACTS", STATE_DIR / "artifacts"))
 SIGNING_KEY_FILE = Path(os.environ.get("DATAHALL_SIGNING_KEY", STATE_DIR / "signing.key"))
+# signatures under the audit; worth most on another disk than the database
+AUDIT_CHECKPOINTS_FILE = Path(
+    os.environ.get("DATAHALL_AUDIT_CHECKPOINTS", STATE_DIR / "audit-checkpoints.jsonl")
+)
 
 REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # an answer's form is asked for by Accept

@@ -39,6 +39,7 @@ export const node = (over: Partial<Node> = {}): Node => ({
   protocol_version: 1,
   clock_offset_ms: 0,
   facts: {},
+  isolation: { profile: 'bwrap', reason: null, limits: ['memory', 'processes'] },
   devices: [],
   created_at: NOON,
   ...over,

@@ -3,7 +3,8 @@
 Puts 1,250 nodes of 8 simulated devices into a running installation and tells their readings on
 `fleet.live` once a second, through the hub that every web process listens to, until it is stopped.
 `DATABASE_URL` and `REDIS_URL` say which installation; `--remove` takes all of it out again. The
-nodes have no room left, so that no work is ever sent to them.
+nodes have no room left, so that no work is ever sent to them. Nothing of them runs, which is what
+lets them be so many: nodes that really speak are made by `datahall simulate`.
 """
 
 import os
@@ -46,6 +47,7 @@ def create(nodes: int, devices: int) -> None:
             contact=Contact.FRESH.value,
             last_contact_at=timezone.now(),
             hostname=name,
+            simulated=True,
             agent_version="bench",
             cpu_millis=96_000,
             reserved_cpu_millis=96_000,

@@ -263,3 +263,17 @@ class TestDemo:
             demo._serve(server.client(), "digits@1")
 
         assert server.asked[1].json == {"name": "digits", "model": "digits@1"}
+
+
+class TestEvents:
+    def test_are_a_line_each(self):
+        told = {"at": "2026-11-23T10:00:00Z", "what": {"text": "Scaled."}, "actor": "ada"}
+        alone = told | {"what": {"text": "Replica 1 ended."}, "actor": None}
+        page = {"results": [told, alone], "next": None}
+        with plane(lambda asked: Answer(200, page)) as server:
+            result = run("endpoints", "events", "digits", url=server.url)
+
+        assert server.asked[0].path == f"{BASE}/digits/events"
+        lines = [line.split() for line in result.stdout.splitlines()[1:]]
+        assert lines[0] == ["2026-11-23", "10:00:00", "Scaled.", "ada"]
+        assert lines[1][2:] == ["Replica", "1", "ended."]

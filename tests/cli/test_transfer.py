@@ -96,6 +96,16 @@ class TestUpload:
             with pytest.raises(click.ClickException, match="It is too large"):
                 transfer.upload(server.client(), file)
 
+    def test_sends_several_under_one_bar(self, file, capfd):
+        twin = file.with_name("twin.bin")
+        twin.write_bytes(DATA)
+        with plane(Store()) as server:
+            assert transfer.upload_all(server.client(), [file, twin]) == ["u1", "u1"]
+
+        told = capfd.readouterr().err
+        assert "upload 2 files" in told
+        assert "twin.bin" not in told
+
 
 class TestDownload:
     LISTED = {"path": "model.bin", "digest": DIGEST, "size": len(DATA), "url": "/transfer/d1"}
@@ -108,7 +118,7 @@ class TestDownload:
             return Answer(206, DATA[start:])
 
         with plane(answer) as server:
-            transfer.download(server.client(), self.LISTED, tmp_path / "to" / "model.bin")
+            transfer.download_all(server.client(), [self.LISTED], tmp_path / "to")
 
         assert (tmp_path / "to" / "model.bin").read_bytes() == DATA
         assert [a.headers.get("range") for a in server.asked] == [None, "bytes=400-"]
@@ -116,6 +126,6 @@ class TestDownload:
     def test_keeps_nothing_that_arrived_damaged(self, tmp_path):
         with plane(lambda asked: Answer(200, DATA[::-1])) as server:
             with pytest.raises(click.ClickException, match="arrived damaged"):
-                transfer.download(server.client(), self.LISTED, tmp_path / "model.bin")
+                transfer.download_all(server.client(), [self.LISTED], tmp_path)
 
         assert list(tmp_path.glob("model*")) == []

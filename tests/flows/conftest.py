@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Installation:
     state: Path
     url: str
     token: str
+    shared: Path | None = None  # a folder that payloads may write into
 
     @property
     def env(self) -> dict[str, str]:
@@ -133,12 +135,19 @@ class Installation:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     state = tmp_path_factory.mktemp("installation") / "state"
-    up = Up(state, free_port())
+    shared = tmp_path_factory.mktemp("shared")
+    up = Up(state, free_port(), shared=shared)
     try:
         ready = up.wait_until_ready()
-        yield Installation(state, ready["url"], ready["token"])
+        yield Installation(state, ready["url"], ready["token"], shared)
     finally:
         up.stop()
+
+
+@pytest.fixture
+def shared(installation: Installation) -> Path:
+    """A folder of this test's own that payloads reach too."""
+    return Path(tempfile.mkdtemp(dir=installation.shared))
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """`datahall up` as a process, for tests that need the whole thing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -23,8 +24,12 @@ STOP_SECONDS = 60.0
 class Up:
     """One run of `datahall up` on a state folder."""
 
-    def __init__(self, state: Path, port: int, *options: str) -> None:
+    def __init__(self, state: Path, port: int, *options: str, shared: Path | None = None) -> None:
+        """Payloads may write into ``shared``, besides where every payload may."""
         self.state = state
+        env = {name: value for name, value in os.environ.items() if name != "DATAHALL_STATE"}
+        if shared is not None:
+            env["DATAHALL_SHARES"] = f"{shared}:rw"
         self.output = state.with_name(f"{state.name}.out")
         self._known: dict[int, psutil.Process] = {}
         with self.output.open("ab") as output:
@@ -34,7 +39,7 @@ class Up:
                     *("--state", str(state), "--port", str(port), *options),
                 ],
                 cwd=ROOT,
-                env={name: value for name, value in os.environ.items() if name != "DATAHALL_STATE"},
+                env=env,
                 stdout=output,
                 stderr=output,
                 preexec_fn=dies_with_parent(signal.SIGTERM),
@@ -78,6 +83,17 @@ class Up:
             self.children()
             self.process.send_signal(by)
         return self.process.wait(STOP_SECONDS)
+
+
+def payloads(state: Path) -> set[int]:
+    """The processes of all payloads of an installation, as this machine numbers them."""
+    mark = f"DATAHALL_METRICS_FILE={state}/".encode()
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone since
+            if mark in (entry / "environ").read_bytes():
+                found.add(int(entry.name))
+    return found
 
 
 def api(ready: dict[str, Any]) -> httpx.Client:

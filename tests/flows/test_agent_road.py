@@ -4,11 +4,10 @@ import hashlib
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.flows.conftest import Installation, wait_for
-from tests.flows.installation import Up
+from tests.flows.installation import Up, payloads
 from tests.servers import free_port
 
 LEAVES = """
@@ -21,10 +20,10 @@ out.mkdir()
 """
 
 STAYS = """
-import os, pathlib, sys, time
+import pathlib, sys, time
 here = pathlib.Path(sys.argv[1])
-with (here / "pids").open("a") as pids:
-    pids.write(f"{os.getpid()}\\n")
+with (here / "starts").open("a") as starts:
+    starts.write("x")
 while not (here / "go").exists():
     time.sleep(0.02)
 """
@@ -50,37 +49,38 @@ class TestOutputs:
 
 class TestTheInstallationsEnd:
     def test_ends_payloads_and_the_next_start_runs_the_job_again(self, tmp_path: Path) -> None:
-        state, port = tmp_path / "state", free_port()
+        state, shared, port = tmp_path / "state", tmp_path / "shared", free_port()
+        shared.mkdir()
 
-        def pids() -> list[int]:
-            found = tmp_path / "pids"
-            return [int(line) for line in found.read_text().split()] if found.exists() else []
+        def starts() -> int:
+            found = shared / "starts"
+            return len(found.read_text()) if found.exists() else 0
 
-        up = Up(state, port)
+        up = Up(state, port, shared=shared)
         try:
             ready = up.wait_until_ready()
             installation = Installation(state, ready["url"], ready["token"])
-            job = installation.submit_script(STAYS, name="stays", arguments=[str(tmp_path)])
-            wait_for(lambda: len(pids()) == 1, "the first run")
+            job = installation.submit_script(STAYS, name="stays", arguments=[str(shared)])
+            wait_for(lambda: starts() == 1, "the first run")
 
             up.stop()  # Ctrl-C: it is told to the control plane before that ends
 
-            assert not psutil.pid_exists(pids()[0])
-            up = Up(state, port)
+            assert not payloads(state)
+            up = Up(state, port, shared=shared)
             up.wait_until_ready()
-            wait_for(lambda: len(pids()) == 2, "the second run")
+            wait_for(lambda: starts() == 2, "the second run")
 
             up.process.send_signal(signal.SIGKILL)  # nobody is told: the lifeline is cut
             up.process.wait()
 
-            wait_for(lambda: not psutil.pid_exists(pids()[1]), "the payload to end", seconds=20)
-            up = Up(state, port)
+            wait_for(lambda: not payloads(state), "the payload to end", seconds=20)
+            up = Up(state, port, shared=shared)
             up.wait_until_ready()
-            wait_for(lambda: len(pids()) == 3, "the third run")
-            (tmp_path / "go").touch()
+            wait_for(lambda: starts() == 3, "the third run")
+            (shared / "go").touch()
             ended = installation.wait_until(job, "succeeded")
         finally:
             up.stop()
 
         assert ended["run"]["number"] == 3
-        assert len(pids()) == 3
+        assert starts() == 3

@@ -130,10 +130,10 @@ class TestHostileBroker:
         installation: Installation,
         broker: Broker,
         signing_key: Ed25519PrivateKey,
-        tmp_path: Path,
+        shared: Path,
     ) -> None:
-        job = installation.submit_script(WAITS, name="target", arguments=[str(tmp_path)])
-        wait_for((tmp_path / "started").exists, "the script to start")
+        job = installation.submit_script(WAITS, name="target", arguments=[str(shared)])
+        wait_for((shared / "started").exists, "the script to start")
         start = order_in(genuine(installation, job))
         valid = seal(stop_of(start), signing_key)
         payload, _, signature = valid.partition(".")
@@ -158,14 +158,14 @@ class TestHostileBroker:
         broker.send(valid)  # the queue still works, and a signature is all it takes
         # nobody has asked for this end, so the job runs again
         wait_for(lambda: installation.job(job)["run"]["number"] == 2, "the stop to work")
-        (tmp_path / "go").touch()
+        (shared / "go").touch()
         installation.wait_until(job, "succeeded")
 
     def test_a_replayed_start_starts_nothing(
-        self, installation: Installation, broker: Broker, tmp_path: Path
+        self, installation: Installation, broker: Broker, shared: Path
     ) -> None:
         count = "import pathlib, sys; open(sys.argv[1], 'a').write('x')"
-        starts = tmp_path / "starts"
+        starts = shared / "starts"
         job = installation.submit_script(count, name="once", arguments=[str(starts)])
         installation.wait_until(job, "succeeded")
         envelope = genuine(installation, job)

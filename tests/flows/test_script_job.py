@@ -1,5 +1,6 @@
 """A script job, from outside: it runs, it is stopped, it crashes, it outlives the agent."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import Installation, wait_for
+from tests.flows.installation import payloads
 
 pytestmark = [pytest.mark.xdist_group("installation"), pytest.mark.timeout(600)]
 
@@ -50,11 +52,43 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+READS = """
+import errno, json, sys
+def read(path):
+    try:
+        open(path, "rb").read(1)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "read"
+print(json.dumps({path: read(path) for path in sys.argv[1:]}))
+"""
+
+
+class TestIsolation:
+    """F-13, F-14: what belongs to the installation is not there for a job."""
+
+    def test_a_job_sees_nothing_of_its_installation(self, installation: Installation) -> None:
+        isolation = installation.node()["isolation"]
+        if isolation["profile"] == "none":
+            pytest.skip(isolation["reason"]["text"])
+        theirs = [
+            str(path)
+            for path in installation.state.rglob("*")
+            if not path.is_dir() and "workloads" not in path.parts
+        ]
+        kinds = ("embedded.json", "node.key", "identity.json", "agent.db", "PG_VERSION")
+        chosen = [path for path in theirs if path.endswith(kinds) or ".s.PGSQL" in path]
+        assert len(chosen) > len(kinds) - 1
+
+        job = installation.submit_script(READS, name="reads", arguments=chosen)
+        installation.wait_until(job, "succeeded")
+
+        assert set(json.loads(installation.log(job)).values()) == {"ENOENT"}
+
+
 class TestScriptJob:
-    def test_log_and_metrics_are_all_there(
-        self, installation: Installation, tmp_path: Path
-    ) -> None:
-        job = installation.submit_script(COUNTS, name="counts", arguments=[str(tmp_path), "50"])
+    def test_log_and_metrics_are_all_there(self, installation: Installation, shared: Path) -> None:
+        job = installation.submit_script(COUNTS, name="counts", arguments=[str(shared), "50"])
 
         ended = installation.wait_until(job, "succeeded")
 
@@ -63,8 +97,8 @@ class TestScriptJob:
         assert [point[:2] for point in points] == [[tick, tick * 0.5] for tick in range(50)]
         assert ended["run"]["exit_code"] == 0
 
-    def test_survives_kill_9_of_the_agent(self, installation: Installation, tmp_path: Path) -> None:
-        job = installation.submit_script(COUNTS, name="survivor", arguments=[str(tmp_path), "400"])
+    def test_survives_kill_9_of_the_agent(self, installation: Installation, shared: Path) -> None:
+        job = installation.submit_script(COUNTS, name="survivor", arguments=[str(shared), "400"])
         wait_for(lambda: "line 20\n" in installation.log(job), "the log to move")
         agent = installation.agent_pid()
         assert agent is not None
@@ -73,17 +107,17 @@ class TestScriptJob:
 
         wait_for(lambda: installation.agent_pid() not in (None, agent), "another agent")
         installation.wait_until(job, "succeeded")
-        assert (tmp_path / "starts").read_text().count("\n") == 1
+        assert (shared / "starts").read_text().count("\n") == 1
         assert installation.log(job) == "".join(f"line {tick}\n" for tick in range(400))
         steps = [point[0] for point in installation.points(job, "tick")]
         assert steps == list(range(400))
 
     def test_two_train_at_once_without_a_gpu(
-        self, installation: Installation, tmp_path: Path
+        self, installation: Installation, shared: Path
     ) -> None:
         if (os.cpu_count() or 1) < 2:
             pytest.skip("one core holds one job of one core")
-        one, two = str(tmp_path / "one"), str(tmp_path / "two")
+        one, two = str(shared / "one"), str(shared / "two")
         jobs = [
             installation.submit_script(MEETS, name="meets", arguments=[mine, theirs])
             for mine, theirs in ((one, two), (two, one))
@@ -93,18 +127,18 @@ class TestScriptJob:
             installation.wait_until(job, "succeeded")
 
     def test_stop_ends_everything_it_started(
-        self, installation: Installation, tmp_path: Path
+        self, installation: Installation, shared: Path
     ) -> None:
-        pids = tmp_path / "pids"
+        pids = shared / "pids"
         job = installation.submit_script(HIDES, name="hides", arguments=[str(pids)])
         wait_for(pids.exists, "the script to start")
-        payload, child = map(int, pids.read_text().split())
+        processes = payloads(installation.state)
+        assert len(processes) > 1
 
         installation.post(f"/projects/default/jobs/{job}/stop").raise_for_status()
 
         ended = installation.wait_until(job, "cancelled")
-        assert not alive(payload)
-        assert not alive(child)
+        assert not any(map(alive, processes))
         assert ended["reason"]["code"] == "stopped_by"
 
     def test_a_crash_shows_its_traceback_and_its_cause(self, installation: Installation) -> None:

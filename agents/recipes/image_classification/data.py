@@ -121,7 +121,7 @@ def read(root: Path, pictures: list[Picture], labels: list[str], size: int, mode
                 broken=1,
                 of=len(pictures),
                 path=picture.path,
-                why=str(error),
+                why=error.why,
             ) from None
     number = {label: index for index, label in enumerate(labels)}
     return Split(images, torch.tensor([number[picture.label] for picture in pictures]))

@@ -59,7 +59,7 @@ class ImagePredictor:
         try:
             image = decode(BytesIO(body), formats=formats, max_pixels=MAX_PIXELS)
         except UnreadablePicture as error:
-            raise RefusedCall("picture_unreadable", field=self._name, why=str(error)) from None
+            raise RefusedCall("picture_unreadable", field=self._name, why=error.why) from None
         pixels = to_tensor(image, size=self._shape[1], mode=self._mode)
         return scaled(pixels.unsqueeze(0)).contiguous().numpy()
 

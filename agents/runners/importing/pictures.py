@@ -3,9 +3,9 @@
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from agents.protocol.results import Profile
 from agents.runners.context import RunContext
@@ -23,13 +23,13 @@ def profile(root: Path, layout: Layout, run: RunContext) -> Profile:
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
     thumbnails: dict[str, list[str]] = defaultdict(list)
-    broken: list[tuple[str, str]] = []
+    broken: list[tuple[str, dict[str, Any]]] = []
     labels = sorted({picture.label for picture in layout.pictures})
     for number, picture in enumerate(layout.pictures, 1):
         try:
             image = decode(root / picture.path)
         except UnreadablePicture as error:
-            broken.append((picture.path, str(error)))
+            broken.append((picture.path, error.why))
             continue
         sizes[image.size] += 1
         modes[image.mode] += 1
@@ -57,7 +57,11 @@ def profile(root: Path, layout: Layout, run: RunContext) -> Profile:
 
 
 class UnreadablePicture(Exception):
-    """The bytes are not the picture they claim to be."""
+    """The bytes are not the picture they claim to be. ``why`` is a code and its parameters."""
+
+    def __init__(self, code: str, **params: Any) -> None:
+        super().__init__(code, params)
+        self.why = {"code": code, "params": params}
 
 
 def decode(
@@ -73,15 +77,23 @@ def decode(
             with Image.open(source, formats=formats) as image:
                 if max_pixels is not None and image.width * image.height > max_pixels:
                     raise UnreadablePicture(
-                        f"{image.width} x {image.height} pixels; at most {max_pixels} are taken"
+                        "picture_too_large",
+                        width=image.width,
+                        height=image.height,
+                        most=max_pixels,
                     )
                 image.load()
                 return image.copy()
-    # Pillow's decoders raise whatever their format's parser trips over
+    except UnidentifiedImageError:
+        raise UnreadablePicture("picture_of_no_known_format") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadablePicture("picture_beyond_reason", most=Image.MAX_IMAGE_PIXELS) from None
+    # Pillow's decoders raise whatever their format's parser trips over; its words are English
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError) as error:
-        raise UnreadablePicture(str(error) or type(error).__name__) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadablePicture(str(error)) from None
+        told = str(error) or type(error).__name__
+        cut_off = isinstance(error, EOFError) or "truncated" in told
+        code = "picture_cut_off" if cut_off else "picture_damaged"
+        raise UnreadablePicture(code, told=told) from None
 
 
 def save_thumbnail(image: Image.Image, path: Path) -> None:

@@ -194,11 +194,11 @@ def listen(host: str) -> socket.socket:
     return listening
 
 
-def tell(workspace: Path, service: Service) -> None:
+def tell(folder: Path, service: Service) -> None:
     """Write ``service.json``, whole or not at all: the daemon passes it on."""
-    temporary = workspace / f"{SERVICE_FILE}.tmp"
+    temporary = folder / f"{SERVICE_FILE}.tmp"
     temporary.write_bytes(msgspec.json.encode(service))
-    os.replace(temporary, workspace / SERVICE_FILE)
+    os.replace(temporary, folder / SERVICE_FILE)
 
 
 def _messages(answers: list[Answer]) -> Iterator[bytes]:

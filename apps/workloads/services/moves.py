@@ -23,6 +23,7 @@ from apps.workloads.models import Gang, Lease, Workload, WorkloadEvent
 # of what is remembered of one workload: a queue that changes its mind, or a node that comes and
 # goes, must not fill the table; reasons to wait leave room for moves, and the end is always kept
 MOST_WAITS, MOST_EVENTS = 60, 200
+MOST_FORGOTTEN = 50_000  # events in one turn
 
 
 class StaleFence(DomainError):
@@ -115,6 +116,12 @@ def note(
         WorkloadEvent.objects.create(
             workload_id=workload_id, at=at, state=state.value, node_id=node_id, reason=reason
         )
+
+
+def forget_events(*, before: datetime) -> int:
+    """Drop what happened to workloads that ended long ago, some at a time; how many."""
+    old = WorkloadEvent.objects.filter(workload__ended_at__lt=before).values_list("id")
+    return WorkloadEvent.objects.filter(id__in=old[:MOST_FORGOTTEN]).delete()[0]
 
 
 def end(

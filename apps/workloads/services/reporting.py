@@ -20,7 +20,7 @@ from apps.fleet.models import Node
 from apps.telemetry import timing
 from apps.workloads import lifecycle, selectors
 from apps.workloads.models import Gang, Workload
-from apps.workloads.services import moves, stopping
+from apps.workloads.services import moves, restoring, stopping
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]{2,45}") 
 _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*"
 )
+UNAPPROVED = (WorkloadState.PENDING, WorkloadState.ASSIGNED)
 # a node lists what it was given leave to start until the last report of it is acknowledged
 LISTED = (
     WorkloadState.STARTING,
@@ -59,6 +60,11 @@ def apply_report(*, node_id: UUID, report: WorkloadReport, at: datetime) -> None
 def _apply_report(node_id: UUID, report: WorkloadReport, at: datetime) -> None:
     gang, workloads = moves.lock_of(report.workload)
     workload = next((w for w in workloads if w.id == report.workload), None)
+    if gang is None or workload is None:
+        if restoring.take_orphans_report(node_id=node_id, report=report, at=at):
+            return
+    elif gang.fence == report.fence and workload.state in UNAPPROVED:
+        restoring.adopt(gang, workload, node_id=node_id, at=at)
     if (
         gang is None
         or workload is None

@@ -101,9 +101,11 @@ def upload_dataset(
 
 def publish(client: Client, name: str, paths: list[Path], description: str = "") -> Any:
     """Upload everything and make it the newest version of a dataset."""
+    found = _files(paths)
+    uploaded = transfer.upload_all(client, [source for source, _ in found])
     files = [
-        {"upload": transfer.upload(client, source), "path": shown}
-        for source, shown in _files(paths)
+        {"upload": upload, "path": shown}
+        for upload, (_, shown) in zip(uploaded, found, strict=True)
     ]
     body = {"name": name, "description": description, "files": files}
     made = client.post(client.in_project("datasets"), body)

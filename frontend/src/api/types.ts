@@ -17,7 +17,7 @@ export type Token = Schemas['Token']
 export type Person = Schemas['Person']
 export type Member = Schemas['Member']
 export type AuditEntry = Schemas['AuditEntry']
-export type JobEvent = Schemas['JobEvent']
+export type Chain = Schemas['Chain']
 export type Output = Schemas['Output']
 export type Evaluation = Schemas['Evaluation']
 

@@ -305,7 +305,10 @@ const titleOf = (node: FleetNode, device: number, { t }: I18n) => {
 function sentence(stream: FleetStream, node: FleetNode, device: number, cell: number, i18n: I18n) {
   const { t } = i18n
   const readings = readingsOf(stream, node, device, cell, i18n).map((pair) => pair.join(' '))
-  const simulated = node.devices[device]?.simulated ? [t('device.simulated')] : []
+  const simulated = [
+    ...(node.simulated ? [t('node.pretended')] : []),
+    ...(node.devices[device]?.simulated ? [t('device.simulated')] : []),
+  ]
   return [
     `${node.name}, ${titleOf(node, device, i18n)}`,
     ...simulated,
@@ -343,6 +346,7 @@ function HoverCard({ stream, node, device, cell, left, top, side, width, height 
   return (
     <div className={classes.card} style={place} aria-hidden>
       <strong className={classes.cardNode}>{node.name}</strong>
+      {node.simulated && <span className={classes.tag}>{t('node.pretended')}</span>}
       <div className={classes.cardDevice}>
         {titleOf(node, device, i18n)}
         {found?.simulated && <span className={classes.tag}>{t('device.simulated')}</span>}

@@ -7,6 +7,7 @@ const device = { name: 'H100', memoryBytes: 1, healthy: true, simulated: false, 
 const node = (id: string, over: Partial<FleetNode> = {}): FleetNode => ({
   id,
   name: id,
+  simulated: false,
   contact: 'fresh',
   cordoned: false,
   cordonReason: '',

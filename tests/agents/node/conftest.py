@@ -34,6 +34,7 @@ class Agent:
         self.state = State(folder)
         self.state.prepare()
         self.plane = plane
+        self.isolation = "none"  # most payloads of these tests write beside their workspace
         self.process: subprocess.Popen[bytes] | None = None
         key = public_key_of(self.state.key())
         plane._know(base64.b64decode(key))
@@ -51,7 +52,8 @@ class Agent:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "agents.node", "run"),
-                    *("--state", str(self.state.folder), *arguments),
+                    *("--state", str(self.state.folder), "--isolation", self.isolation),
+                    *arguments,
                 ],
                 cwd=ROOT,
                 env={**os.environ, **(env or {})},

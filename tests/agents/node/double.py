@@ -52,6 +52,7 @@ class Double:
 
     def __init__(self) -> None:
         self.node = uuid4()
+        self.clock_ahead = 0.0  # seconds
         self.node_key: Ed25519PublicKey | None = None
         self.key = Ed25519PrivateKey.generate()
         self.kid = "test"
@@ -254,7 +255,7 @@ class Double:
             TokenAnswer(
                 token=self.token,
                 expires_in=900,
-                server_time=time.time(),
+                server_time=time.time() + self.clock_ahead,
                 signing_keys={self.kid: self.public_key},
             )
         )

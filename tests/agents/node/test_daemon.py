@@ -348,7 +348,7 @@ class TestService:
         folder = agent.state.workloads / str(workload)
         wait_for((folder / "started.json").exists, "the shim")
         agent.kill()
-        wait_for((folder / "service.json").exists, "the replica")
+        wait_for((folder / "told" / "service.json").exists, "the replica")
         assert not self.told(plane, workload)
 
         agent.start()
@@ -372,7 +372,7 @@ class TestService:
         code = f"""
 import os, pathlib, shutil, time
 workspace = pathlib.Path(os.environ["DATAHALL_OUTPUTS"]).parent
-shutil.copy({str(said)!r}, workspace / "service.json")
+shutil.copy({str(said)!r}, workspace / "told" / "service.json")
 time.sleep(1)
 """
         workload = plane.want(script(code))

@@ -75,8 +75,8 @@ class TestRun:
 
 class TestDoctor:
     def test_says_what_is_here(self, tmp_path: Path) -> None:
-        found = json.loads(node("doctor", "--json", "--state", str(tmp_path)).stdout)
+        ran = node("doctor", "--json", "--state", str(tmp_path))
 
-        assert found["cpu_millis"] > 0
-        assert found["torch"]["loads"]
-        assert found["joined"] is None
+        found = {check["name"]: check["outcome"] for check in json.loads(ran.stdout)}
+        assert ran.returncode == 0
+        assert (found["python"], found["torch"], found["node"]) == ("ok", "ok", "not here")

@@ -230,3 +230,44 @@ class TestSpool:
 
         assert [r.seq for r in spool.reports_after(100, 10)] == [101, 102]
         assert journal.move(report()) == 103
+
+
+class TestEndsAreKept:
+    """A control plane restored from a backup has forgotten what it acknowledged."""
+
+    def test_and_told_again_to_one_that_knows_less(self, database: Database) -> None:
+        journal, spool = Journal(database), Spool(database)
+        for state in (WorkloadState.RUNNING, WorkloadState.FINISHING, WorkloadState.SUCCEEDED):
+            last = journal.move(report(state))
+        spool.acknowledge(reports=last)
+        assert spool.reports_after(0, 10) == []
+
+        spool.resume(reports=1, blocks=0)
+
+        (told,) = spool.reports_after(1, 10)
+        assert (told.seq, told.state) == (last, WorkloadState.SUCCEEDED)
+
+    def test_and_not_told_to_one_that_knows(self, database: Database) -> None:
+        journal, spool = Journal(database), Spool(database)
+        last = journal.move(report(WorkloadState.SUCCEEDED))
+        spool.acknowledge(reports=last)
+
+        spool.resume(reports=last, blocks=0)
+
+        assert spool.reports_after(0, 10) == []
+
+    def test_in_a_file_of_an_older_agent(self, tmp_path: Path) -> None:
+        path = tmp_path / "old.db"
+        one = Database(path)
+        with one.transaction() as cursor:
+            cursor.execute("DROP TABLE told")
+            cursor.execute("PRAGMA user_version = 1")
+        one.close()
+
+        again = Database(path)
+        journal, spool = Journal(again), Spool(again)
+        spool.acknowledge(reports=journal.move(report(WorkloadState.FAILED)))
+        spool.resume(reports=0, blocks=0)
+
+        assert len(spool.reports_after(0, 10)) == 1
+        again.close()

@@ -64,7 +64,7 @@ class TestAnnounced:
     async def test_waits_past_what_cannot_be_used(
         self, workspace: Workspace, caplog: pytest.LogCaptureFixture
     ) -> None:
-        file = workspace.folder / "service.json"
+        file = workspace.folder / "told" / "service.json"
         os.mkfifo(file)
         waiting = asyncio.create_task(services.announced(workspace))
         file.unlink()
@@ -82,7 +82,7 @@ class TestAnnounced:
         assert "no usable port" in caplog.text
 
     def test_never_follows_a_link_or_waits_at_a_pipe(self, workspace: Workspace) -> None:
-        file = workspace.folder / "service.json"
+        file = workspace.folder / "told" / "service.json"
         file.symlink_to("/etc/passwd")
         assert workspace.service(100) is None
         file.unlink()

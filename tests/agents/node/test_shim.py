@@ -222,10 +222,16 @@ class TestStop:
         assert not is_alive(int(one.log.split()[0]))
 
     def test_asked_again_it_is_only_shorter(self, run: Callable[..., Run]) -> None:
-        one = run(IGNORES)
-        one.says("deaf")
+        one = run("""
+            import signal, time
+            signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+            print("there", flush=True)
+            while True: time.sleep(1)
+        """)
+        one.says("there")
 
         one.stop(600)
+        one.says("asked")  # the first word was read before the second takes its place
         one.stop(0.1, cause="interrupted")
 
         assert one.ended()["stop_cause"] == "stopped"

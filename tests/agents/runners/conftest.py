@@ -28,7 +28,7 @@ class Ended:
 
     @property
     def failure(self) -> dict[str, Any]:
-        return dict(json.loads((self.workspace / "failure.json").read_text()))
+        return dict(json.loads((self.workspace / "told" / "failure.json").read_text()))
 
     def output(self, name: str) -> Any:
         return json.loads((self.workspace / "outputs" / name).read_text())

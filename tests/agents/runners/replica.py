@@ -112,11 +112,11 @@ class Replica:
 
     @property
     def failure(self) -> dict[str, Any]:
-        return dict(json.loads((self.workspace / "failure.json").read_text()))
+        return dict(json.loads((self.workspace / "told" / "failure.json").read_text()))
 
     def service(self) -> Service:
         """Where it is, once it is warm."""
-        file = self.workspace / "service.json"
+        file = self.workspace / "told" / "service.json"
         wait_for(lambda: file.exists() or self.process.poll() is not None, "the replica", 60)
         assert file.exists(), self.log
         return msgspec.json.decode(file.read_bytes(), type=Service)

@@ -1,7 +1,9 @@
+import io
 from collections.abc import Callable
 
 import pytest
 
+from agents.runners.importing import pictures
 from tests.agents.runners.conftest import Ended, picture, zipped
 
 IMPORT = {"kind": "import"}
@@ -42,6 +44,27 @@ class TestPictures:
         assert ended.code == 1
         assert ended.failure["code"] == "pictures_unreadable"
         assert ended.failure["params"]["path"] == "cut.png"
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            (b"GIF89b", "picture_of_no_known_format"),
+            (picture(size=(64, 64))[:-30], "picture_cut_off"),
+            (picture(size=(64, 64)).replace(b"IDATx", b"IDATX"), "picture_damaged"),
+        ],
+    )
+    def test_an_unreadable_picture_says_why(self, body: bytes, code: str) -> None:
+        with pytest.raises(pictures.UnreadablePicture) as refused:
+            pictures.decode(io.BytesIO(body))
+
+        assert refused.value.why["code"] == code
+
+    def test_a_picture_is_not_decoded_beyond_what_is_taken(self) -> None:
+        with pytest.raises(pictures.UnreadablePicture) as refused:
+            pictures.decode(io.BytesIO(picture(size=(64, 64))), max_pixels=64)
+
+        params = {"width": 64, "height": 64, "most": 64}
+        assert refused.value.why == {"code": "picture_too_large", "params": params}
 
     def test_a_hostile_zip_is_refused_with_its_entry(self, run: Run) -> None:
         ended = run(IMPORT, files={"evil.zip": zipped({"../../evil.png": picture()})})

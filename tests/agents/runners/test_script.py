@@ -53,7 +53,7 @@ print([n for n in ('torch', 'agents', 'apps', 'controlplane') if u.find_spec(n)]
         ended = run(script(), code={"main.py": b"raise SystemExit(7)"})
 
         assert ended.code == 7
-        assert not (ended.workspace / "failure.json").exists()
+        assert not (ended.workspace / "told" / "failure.json").exists()
 
     def test_its_traceback_is_in_the_log(self, run: Run) -> None:
         ended = run(script(), code={"main.py": b"1 / 0"})

@@ -251,7 +251,7 @@ class TestEnd:
                 "found": "32 x 1 x 5 x 5",
             },
         }
-        assert not (replica.workspace / "service.json").exists()
+        assert not (replica.workspace / "told" / "service.json").exists()
 
     def test_without_a_bearer_it_does_not_open(self, own: Callable[..., Replica]) -> None:
         replica = own(bearer="")

@@ -150,6 +150,22 @@ class TestDownload:
         os.mkfifo(blob)
         assert web.get(url).json()["code"] == "bytes_damaged"
 
+    @pytest.mark.parametrize("times", [1, 200])
+    def test_bytes_that_rotted_never_arrive_whole(self, web, tmp_path, times):
+        """F50: a small file is refused, a large one is broken off before its last piece."""
+        data = DATA * times
+        url = get_url(data)
+        blob = tmp_path / "blobs" / sha256(data)[:2] / sha256(data)
+        with blob.open("r+b") as file:
+            file.seek(7)
+            file.write(b"!")
+
+        if times == 1:
+            assert (web.get(url).status_code, web.get(url).json()["code"]) == (500, "bytes_damaged")
+        else:
+            with pytest.raises(httpx.RemoteProtocolError):
+                web.get(url)
+
     def test_an_empty_file_is_a_file(self, web):
         answer = web.get(get_url(b""))
 

@@ -38,7 +38,8 @@ class TestRecord:
         for _ in range(3):
             services.record(SYSTEM, "user.look", ada)
 
-        numbers = list(Entry.objects.filter(action="user.look").values_list("seq", flat=True))
+        looks = Entry.objects.filter(action="user.look").order_by("created_at", "id")
+        numbers = list(looks.values_list("seq", flat=True))
         assert numbers == sorted(set(numbers))
 
     @pytest.mark.parametrize(

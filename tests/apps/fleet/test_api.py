@@ -46,6 +46,20 @@ class TestNodes:
         assert person.get(f"/api/v1/nodes/{node.id}").json() == told
         assert "secret" not in str(body)
 
+    def test_say_in_the_readers_language_why_their_jobs_are_not_isolated(
+        self, person: Client
+    ) -> None:
+        told = {"profile": "none", "reason": {"code": "isolation_not_installed"}}
+        node = make.node(isolation=told)
+
+        def text(language: str) -> str:
+            answer = person.get(f"/api/v1/nodes/{node.id}", headers={"Accept-Language": language})
+            assert answer.json()["isolation"]["limits"] == []
+            return str(answer.json()["isolation"]["reason"]["text"])
+
+        assert text("en").startswith("Bubblewrap is not installed on this node.")
+        assert text("zh-CN").startswith("该节点未安装 Bubblewrap。")
+
     def test_are_seen_by_nobody_else(self, client: Client) -> None:
         node = make.node()
 

@@ -25,8 +25,8 @@ from agents.protocol.envelope import (
     open_envelope,
     queue_of,
 )
-from apps.common import hub
-from apps.fleet import dispatch, keys, selectors, services
+from apps.common import hub, keys
+from apps.fleet import dispatch, selectors, services
 from apps.fleet.models import Contact, Node, Outbox, SigningKey
 from tests import make
 from tests.apps.fleet.brokers import Broker

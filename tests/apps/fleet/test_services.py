@@ -10,8 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.utils import DatabaseError
 
 from agents.protocol import PROTOCOL_VERSION
-from agents.protocol.base import Resources
-from agents.protocol.link import Hello, Inventory
+from agents.protocol.base import Reason, Resources
+from agents.protocol.link import Hello, Inventory, Isolation
 from apps.accounts import credentials
 from apps.audit.models import Entry
 from apps.common.actors import SYSTEM
@@ -395,6 +395,38 @@ class TestHello:
     def test_of_a_removed_node_is_refused(self) -> None:
         with pytest.raises(NotFound):
             say(make.node(removed_at=NOON))
+
+    def test_tells_what_jobs_are_kept_from_and_when_that_changes(self) -> None:
+        node = make.node()
+        reason = Reason(code="isolation_not_installed")
+        say(node)
+        assert node.isolation is None  # an older agent does not tell
+
+        say(node, inventory=inventory(isolation=Isolation(profile="none", reason=reason)))
+        assert node.isolation == {
+            "profile": "none",
+            "reason": {"code": "isolation_not_installed"},
+        }
+        say(node, inventory=inventory(isolation=Isolation(profile="bwrap", limits=["memory"])))
+        say(node, inventory=inventory(isolation=Isolation(profile="bwrap")))
+
+        (event,) = node.events.filter(kind="isolation")
+        assert event.detail == {"from": "none", "to": "bwrap"}
+
+    @pytest.mark.parametrize(
+        "hostile",
+        [
+            Isolation(profile="x" * 33),
+            Isolation(profile="a\0"),
+            Isolation(profile="none", reason=Reason(code="x" * 101)),
+            Isolation(profile="none", reason=Reason(code="x", params={"a": "x" * 1001})),
+            Isolation(profile="bwrap", limits=["x"] * 17),
+            Isolation(profile="bwrap", limits=["x" * 33]),
+        ],
+    )
+    def test_takes_no_isolation_that_cannot_be(self, hostile: Isolation) -> None:
+        with pytest.raises(InventoryRefused):
+            say(make.node(), inventory=inventory(isolation=hostile))
 
 
 class TestShrinking:

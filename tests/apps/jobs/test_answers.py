@@ -122,6 +122,16 @@ class TestAttention:
 
         assert needing(project) == [("node_unreachable", "silent"), ("node_cordoned", "resting")]
 
+    def test_names_nodes_without_isolation_once_there_is_another_project(self, project):
+        hosts.node(name="open", isolation={"profile": "none"})
+        hosts.node(name="closed", isolation={"profile": "bwrap"})
+        hosts.node(name="silent about it")
+        assert needing(project) == []
+
+        make.project()
+
+        assert needing(project) == [("node_not_isolated", "open")]
+
     def test_names_imports_that_failed_until_another_comes(self, project):
         version = make.published(project)
         datasets.fail_import(version_id=version.id, reason=Reason(code="import_failed"), at=NOON)

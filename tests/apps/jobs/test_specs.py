@@ -6,6 +6,7 @@ from apps.common.ids import uuid7
 from apps.jobs import specs
 from apps.jobs.models import JobKind
 from tests.apps.jobs import make
+from tests.apps.workloads import make as hosts
 from tests.apps.workloads.make import GIB, NOON
 
 pytestmark = pytest.mark.django_db
@@ -191,6 +192,25 @@ class TestScript:
 
         config = self.config(project, requirements=["numpy==2.1", line])
         assert refused(project, JobKind.SCRIPT, config) == {"requirements.1": "requirement_refused"}
+
+    def test_names_requirements_of_what_is_to_have_no_network(self):
+        project = make.project()
+
+        config = self.config(project, requirements=["numpy==2.1"], network="none")
+        assert refused(project, JobKind.SCRIPT, config) == {
+            "requirements": "requirements_need_network"
+        }
+
+    def test_names_a_wish_that_no_node_can_grant(self):
+        project = make.project()
+        config = self.config(project, network="none")
+        assert specs.read_config(project, JobKind.SCRIPT, config).config["network"] == "none"
+
+        hosts.node(isolation={"profile": "none"})
+        assert refused(project, JobKind.SCRIPT, config) == {"network": "network_none_nowhere"}
+
+        hosts.node(isolation={"profile": "bwrap"})
+        assert specs.read_config(project, JobKind.SCRIPT, config).config["network"] == "none"
 
     @pytest.mark.parametrize(
         ("name", "code"),

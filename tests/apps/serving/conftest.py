@@ -13,5 +13,5 @@ def _own_store(settings, tmp_path):
 def published(monkeypatch) -> list:
     """What the serving app says, without waiting for a commit."""
     events: list = []
-    monkeypatch.setattr(services, "publish", events.append)
+    monkeypatch.setattr(services.locks, "publish", events.append)
     return events

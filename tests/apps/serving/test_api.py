@@ -446,3 +446,27 @@ class TestLive:
         assert topics.may_watch(people.member(project), topic)
         assert not topics.may_watch(people.user(), topic)
         assert not topics.may_watch(people.member(project), f"endpoint.{uuid4()}")
+
+
+class TestEvents:
+    def test_tell_what_was_done_and_what_came_of_it(self, client, project, endpoint, hall):
+        client.post(url(project, "digits", "scale"), {"replicas": 0})
+        client.patch(url(project, "digits"), {"timeout_seconds": 5})
+        hall.bring_up()
+
+        told = body_of(client.get(url(project, "digits", "events")))["results"]
+
+        said = [(event["what"]["text"], event["actor"] is not None) for event in told]
+        assert ("Scaled from 1 to 0 replicas.", True) in said
+        assert ("An answer may take 5.0 s.", True) in said
+        assert ("Replica 1 was ready.", False) in said
+        assert ("Made to serve digits@1 with 1 replicas.", True) in said
+        assert [event["at"] for event in told] == sorted((e["at"] for e in told), reverse=True)
+
+    def test_are_paged(self, client, project, endpoint):
+        first = body_of(client.get(url(project, "digits", "events"), {"limit": 1}))
+
+        rest = body_of(client.get(url(project, "digits", "events"), {"cursor": first["next"]}))
+
+        assert len(first["results"]) == 1
+        assert first["results"][0] not in rest["results"]

@@ -46,8 +46,13 @@ def node(
     return row
 
 
-def resources(*, cpus: int = 1, gib: int = 1, gpus: int = 0) -> Resources:
-    return Resources(cpu_millis=cpus * 1000, memory_bytes=gib * GIB, device_count=gpus)
+def resources(*, cpus: int = 1, gib: int = 1, gpus: int = 0, simulated: bool = False) -> Resources:
+    return Resources(
+        cpu_millis=cpus * 1000,
+        memory_bytes=gib * GIB,
+        device_count=gpus,
+        simulated=simulated,
+    )
 
 
 def spec(wanted: Resources | None = None, **fields: object) -> WorkloadSpec:

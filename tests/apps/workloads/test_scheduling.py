@@ -167,3 +167,33 @@ class TestSettleStalled:
         assert (first.state, first.cause) == ("failed", "environment")
         assert first.reason["code"] == "gang_incomplete"
         assert (second.state, second.reason["code"]) == ("stopped", "gang_member_ended")
+
+
+class TestSimulatedNodes:
+    """Nothing that is to be computed goes where nothing is computed, and the other way round."""
+
+    def test_take_what_asks_for_them_and_nothing_else(self):
+        real, pretended = make.node(gpus=1), make.node(gpus=1, simulated=True)
+        work, pretence = make.gang(gpus=1), make.gang(gpus=1, simulated=True)
+
+        scheduling.schedule_waiting(at=NOON)
+
+        assert work.workloads.get().node == real
+        assert pretence.workloads.get().node == pretended
+
+    def test_do_not_take_work_that_waits(self):
+        make.node(gpus=1, reserved_cpu_millis=8000)
+        make.node(gpus=1, simulated=True)
+        gang = make.gang(gpus=1)
+
+        scheduling.schedule_waiting(at=NOON)
+
+        gang.refresh_from_db()
+        assert (gang.placed_at, gang.waiting_reason["code"]) == (None, "waits_for_cpus")
+
+    def test_do_not_count_as_room_that_there_could_be(self):
+        make.node(gpus=1)
+        make.node(gpus=8, simulated=True)
+
+        with pytest.raises(services.DemandTooLarge):
+            make.gang(gpus=4)

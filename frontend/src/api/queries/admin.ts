@@ -65,6 +65,11 @@ export const removeMember = (project: string, user_id: string) =>
     }),
   )
 
+export const chainQuery = queryOptions({
+  queryKey: ['audit-chain'],
+  queryFn: ({ signal }) => body(client.GET('/api/v1/audit/chain', { signal })),
+})
+
 export const auditQuery = (project: string, action: string | undefined) =>
   infiniteQueryOptions({
     queryKey: ['audit', project, action ?? ''],

@@ -247,3 +247,18 @@ export function timingOf(header: string): Record<string, number> {
   const parts = [...header.matchAll(/([\w-]+)\s*;\s*dur=([\d.]+)/g)]
   return Object.fromEntries(parts.map(([, name, value]) => [name, Number(value)]))
 }
+
+/** What happened to an endpoint, newest first. */
+export const endpointEventsQuery = (project: string, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['endpoint', id, 'events'],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        client.GET('/api/v1/projects/{slug}/endpoints/{ref}/events', {
+          params: { path: { slug: project, ref: id }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  })

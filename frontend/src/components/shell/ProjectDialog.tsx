@@ -1,11 +1,11 @@
-import { Alert, Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { sessionQuery } from '@/api/queries/core'
 import { createProject } from '@/api/queries/home'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
+import { Refusal } from '@/ui/Refusal'
 import { pb } from '@/util/path-builder'
 
 /** `slug_shape` in apps/projects/serializers.py. */
@@ -21,7 +21,6 @@ const slugOf = (name: string) =>
 /** A project of one's own; then on to its home. */
 export default function ProjectDialog({ onClose }: { onClose: () => void }) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const navigate = useNavigate()
   const queryClient = useQueryClient()
   const [name, setName] = useState('')
@@ -50,11 +49,7 @@ export default function ProjectDialog({ onClose }: { onClose: () => void }) {
         }}
       >
         <Stack gap="sm">
-          {creating.error && (
-            <Alert color="red" role="alert">
-              {refusal(creating.error)}
-            </Alert>
-          )}
+          <Refusal of={creating.error} />
           <TextInput
             label={t('shell.project_name')}
             value={name}

@@ -14,7 +14,6 @@ import { type FormEvent, useState } from 'react'
 import { changePassword, createToken, revokeToken, tokensQuery } from '@/api/queries/admin'
 import type { Scope, Token } from '@/api/types'
 import { useSession } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
@@ -23,6 +22,7 @@ import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import classes from './admin.module.css'
 import { Secret } from './Secret'
 
@@ -53,7 +53,6 @@ export default function AccountPage() {
 
 function Tokens({ operator }: { operator: boolean }) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const queryClient = useQueryClient()
   const { data, error } = useQuery(tokensQuery)
   const [making, make] = useState(false)
@@ -110,11 +109,7 @@ function Tokens({ operator }: { operator: boolean }) {
           {t('admin.new_token')}
         </Button>
       </div>
-      {(error || revoke.error) && (
-        <Alert color="red" role="alert">
-          {refusal(error ?? revoke.error)}
-        </Alert>
-      )}
+      <Refusal of={error ?? revoke.error} />
       <DataTable
         label={t('admin.tokens')}
         columns={columns}
@@ -167,7 +162,6 @@ interface NewTokenProps {
 
 function NewToken({ operator, onClose, onMade }: NewTokenProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const [name, setName] = useState('')
   const [scope, setScope] = useState<Scope>('write')
   const [days, setDays] = useState('90')
@@ -216,11 +210,7 @@ function NewToken({ operator, onClose, onMade }: NewTokenProps) {
             onChange={(chosen) => chosen && setDays(chosen)}
             allowDeselect={false}
           />
-          {create.error && (
-            <Alert color="red" role="alert">
-              {refusal(create.error)}
-            </Alert>
-          )}
+          <Refusal of={create.error} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}
@@ -237,7 +227,6 @@ function NewToken({ operator, onClose, onMade }: NewTokenProps) {
 
 function Password() {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const [current, setCurrent] = useState('')
   const [password, setPassword] = useState('')
   const change = useMutation({
@@ -274,11 +263,7 @@ function Password() {
             required
             visibilityToggleButtonProps={{ 'aria-label': t('sign_in.show_password') }}
           />
-          {change.error && (
-            <Alert color="red" role="alert">
-              {refusal(change.error)}
-            </Alert>
-          )}
+          <Refusal of={change.error} />
           {change.isSuccess && (
             <Alert color="teal" role="status">
               {t('admin.password_changed')}

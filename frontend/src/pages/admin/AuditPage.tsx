@@ -1,12 +1,11 @@
 import { Alert, Button, TextInput } from '@mantine/core'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { auditCan } from '@/api/can'
-import { auditQuery } from '@/api/queries/admin'
-import type { AuditEntry, Project } from '@/api/types'
-import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
+import { auditQuery, chainQuery } from '@/api/queries/admin'
+import type { AuditEntry, Chain, Project } from '@/api/types'
+import { useProject, useSession } from '@/hooks/use-params'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
@@ -14,6 +13,7 @@ import { EmptyState } from '@/ui/EmptyState'
 import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import classes from './admin.module.css'
 
 const route = getRouteApi('/signed-in/projects/$project/audit')
@@ -23,18 +23,64 @@ export default function AuditPage() {
   const { t } = useI18n()
   const project = useProject()
   useTitle(t('admin.audit'), project.name)
+  const { user } = useSession()
   const refused = auditCan.read(project)
   return (
     <>
       <PageHeader title={t('admin.audit')} text={t('admin.audit_text')} />
+      {user.is_operator && <ChainState />}
       {refused ? <Note tone="plain">{t(refused)}</Note> : <Entries project={project} />}
+    </>
+  )
+}
+
+/** Whether the chain over all entries of the installation holds, for its operators. */
+function ChainState() {
+  const { t } = useI18n()
+  const { data } = useQuery(chainQuery)
+  if (!data) return null
+  const broken = Boolean(data.verification?.fault)
+  return (
+    <Alert
+      mb="sm"
+      color={broken ? 'red' : 'gray'}
+      role={broken ? 'alert' : 'status'}
+      title={t(broken ? 'admin.chain_broken' : 'admin.chain')}
+    >
+      <ChainFacts chain={data} />
+    </Alert>
+  )
+}
+
+function ChainFacts({ chain }: { chain: Chain }) {
+  const { t, format } = useI18n()
+  const { checkpoint, verification } = chain
+  return (
+    <>
+      <div>{t('admin.chain_entries', { count: chain.entries, waiting: chain.waiting })}</div>
+      <div>
+        {checkpoint
+          ? t('admin.chain_signed', {
+              number: checkpoint.number,
+              at: format.when(checkpoint.signed_at),
+            })
+          : t('admin.chain_unsigned')}
+      </div>
+      <div>
+        {verification
+          ? t(verification.fault ? 'admin.chain_fault' : 'admin.chain_holds', {
+              at: format.when(verification.at),
+              number: verification.number,
+            })
+          : t('admin.chain_unverified')}
+      </div>
+      <code className={classes.detail}>datahall audit verify</code>
     </>
   )
 }
 
 function Entries({ project }: { project: Project }) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const { action } = route.useSearch()
   const navigate = route.useNavigate()
   const [typed, type] = useState(action ?? '')
@@ -99,11 +145,7 @@ function Entries({ project }: { project: Project }) {
           onChange={(event) => type(event.currentTarget.value)}
         />
       </form>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       <DataTable
         label={t('admin.audit')}
         columns={columns}

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { memberCan, ROLES } from '@/api/can'
@@ -6,7 +6,6 @@ import { addMember, changeRole, membersQuery, removeMember } from '@/api/queries
 import type { Member, Project, Role } from '@/api/types'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
@@ -15,6 +14,7 @@ import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 
 const NAMES: Record<Role, MessageKey> = {
   viewer: 'admin.role_viewer',
@@ -33,7 +33,6 @@ const HELP: Record<Role, MessageKey> = {
 /** Who is in the project, and as what. */
 export default function MembersPage() {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const queryClient = useQueryClient()
   const project = useProject()
   useTitle(t('admin.members'), project.name)
@@ -111,11 +110,7 @@ export default function MembersPage() {
           {t('admin.add_member')}
         </ActionButton>
       </PageHeader>
-      {(error || role.error || removal.error) && (
-        <Alert color="red" role="alert" mb="md">
-          {refusal(error ?? role.error ?? removal.error)}
-        </Alert>
-      )}
+      <Refusal of={error ?? role.error ?? removal.error} mb="md" />
       <Panel label={t('admin.members')}>
         <DataTable
           label={t('admin.members')}
@@ -148,7 +143,6 @@ interface NewMemberProps {
 
 function NewMember({ project, onClose, onAdded }: NewMemberProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const [username, setUsername] = useState('')
   const [role, setRole] = useState<Role>('member')
   const create = useMutation({
@@ -189,11 +183,7 @@ function NewMember({ project, onClose, onAdded }: NewMemberProps) {
             onChange={(chosen) => chosen && setRole(chosen as Role)}
             allowDeselect={false}
           />
-          {create.error && (
-            <Alert color="red" role="alert">
-              {refusal(create.error)}
-            </Alert>
-          )}
+          <Refusal of={create.error} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}

@@ -1,22 +1,21 @@
-import { Alert, Badge, Button, Checkbox, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Badge, Button, Checkbox, Group, Modal, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { notFound } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { createUser, makeSignInLink, usersQuery } from '@/api/queries/admin'
 import type { Person } from '@/api/types'
 import { useSession } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { Secret } from './Secret'
 
 /** Everybody of the installation, for its operators; to others the page is not there. */
 export default function UsersPage() {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const queryClient = useQueryClient()
   const { user } = useSession()
   if (!user.is_operator) throw notFound()
@@ -80,11 +79,7 @@ export default function UsersPage() {
       <PageHeader title={t('admin.users')} text={t('admin.users_text')}>
         <Button onClick={() => invite(true)}>{t('admin.new_user')}</Button>
       </PageHeader>
-      {(error || again.error) && (
-        <Alert color="red" role="alert" mb="md">
-          {refusal(error ?? again.error)}
-        </Alert>
-      )}
+      <Refusal of={error ?? again.error} mb="md" />
       <Panel label={t('admin.users')}>
         <DataTable
           label={t('admin.users')}
@@ -118,7 +113,6 @@ export default function UsersPage() {
 
 function NewUser({ onClose, onMade }: { onClose: () => void; onMade: (link: string) => void }) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const [username, setUsername] = useState('')
   const [operator, setOperator] = useState(false)
   const create = useMutation({
@@ -154,11 +148,7 @@ function NewUser({ onClose, onMade }: { onClose: () => void; onMade: (link: stri
             checked={operator}
             onChange={(event) => setOperator(event.currentTarget.checked)}
           />
-          {create.error && (
-            <Alert color="red" role="alert">
-              {refusal(create.error)}
-            </Alert>
-          )}
+          <Refusal of={create.error} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}

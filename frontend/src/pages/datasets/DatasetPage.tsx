@@ -1,4 +1,4 @@
-import { Alert, Button, Skeleton } from '@mantine/core'
+import { Button, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, notFound } from '@tanstack/react-router'
 import { GraduationCap, Upload } from 'lucide-react'
@@ -13,7 +13,6 @@ import { UploadDialog } from '@/components/uploads/UploadDialog'
 import { VersionBadge } from '@/components/VersionBadge'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
@@ -22,6 +21,7 @@ import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
 import { PageTabs } from '@/ui/PageTabs'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { TextLink } from '@/ui/TextLink'
 import { DATASET_TABS, pb } from '@/util/path-builder'
 import { profileOf } from '@/util/profile'
@@ -46,7 +46,6 @@ export default function DatasetPage() {
   const project = useProject()
   const { dataset: name } = route.useParams()
   const { t } = useI18n()
-  const refusal = useRefusal()
   useTitle(name, project.name)
   const query = datasetQuery(project.slug, name)
   const { data, error } = useQuery(query)
@@ -54,9 +53,7 @@ export default function DatasetPage() {
   if (error instanceof ApiProblem && error.status === 404) throw notFound()
   if (data === undefined) {
     return error ? (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
+      <Refusal of={error} />
     ) : (
       <>
         <PageHeader title={name} />
@@ -235,14 +232,9 @@ function Data({ project, dataset, version }: PartProps) {
 
 function Files({ project, dataset, version }: PartProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { data, error } = useQuery(datasetFilesQuery(project.slug, dataset.name, version.number))
   if (error && !data) {
-    return (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
-    )
+    return <Refusal of={error} />
   }
   return (
     <FileTable

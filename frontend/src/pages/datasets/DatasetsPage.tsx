@@ -1,26 +1,25 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { Upload } from 'lucide-react'
-import { type DragEvent, useEffect, useMemo, useRef, useState } from 'react'
+import { type DragEvent, useMemo, useRef, useState } from 'react'
 import { datasetCan } from '@/api/can'
 import { datasetListQuery } from '@/api/queries/datasets'
 import type { Dataset, Project } from '@/api/types'
 import { type ChosenFile, uploads } from '@/api/upload-sets'
+import { NamedList } from '@/components/NamedList'
 import { UploadDialog } from '@/components/uploads/UploadDialog'
 import { VersionBadge } from '@/components/VersionBadge'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
 import { CommandLine } from '@/ui/CommandLine'
-import { type Column, DataTable } from '@/ui/DataTable'
+import type { Column } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { NameFilter } from '@/ui/NameFilter'
 import { PageHeader } from '@/ui/PageHeader'
-import { Panel } from '@/ui/Panel'
 import { fromDrop } from '@/util/chosen-files'
 import { type DatasetsSearch, pb } from '@/util/path-builder'
 import { classCount, KINDS, profileOf } from '@/util/profile'
@@ -135,67 +134,35 @@ interface ListProps {
   onClear: () => void
 }
 
-const rowKey = ({ id }: Dataset) => id
-
 function DatasetList({ project, name, onUpload, onClear }: ListProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
-  const query = datasetListQuery(project.slug)
-  const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(query)
   useRefreshOn(`project.${project.id}`, ['datasets', project.slug])
-  const columns = useColumns()
   const link = useMemo(() => (row: Dataset) => pb.dataset(project.slug, row.name), [project.slug])
-  const all = useMemo(() => data?.pages.flatMap(({ results }) => results), [data])
-  const sought = name.toLocaleLowerCase()
-  const rows = useMemo(
-    () => all?.filter((row) => row.name.toLocaleLowerCase().includes(sought)),
-    [all, sought],
-  )
-  // what is sought may be on a page that is not here yet
-  useEffect(() => {
-    if (sought && hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [sought, hasNextPage, isFetchingNextPage, fetchNextPage])
   return (
-    <Panel label={t('datasets.title')} className={classes.list}>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
-      {(rows !== undefined || !error) && (
-        <DataTable
-          label={t('datasets.title')}
-          columns={columns}
-          rows={rows}
-          rowKey={rowKey}
-          link={link}
-          more={{ has: hasNextPage, busy: isFetchingNextPage, load: () => void fetchNextPage() }}
-          csv={`${project.slug}-datasets`}
-          remember="datasets"
-          empty={
-            sought ? (
-              <EmptyState title={t('datasets.none_found')}>
-                <Button size="xs" variant="default" onClick={onClear}>
-                  {t('datasets.clear_filter')}
-                </Button>
-              </EmptyState>
-            ) : (
-              <EmptyState title={t('datasets.empty')}>
-                <p>{t('datasets.empty_text')}</p>
-                <Button
-                  leftSection={<Upload size={15} aria-hidden />}
-                  onClick={onUpload}
-                  disabled={datasetCan.upload(project) !== undefined}
-                >
-                  {t('datasets.upload_first')}
-                </Button>
-                <CommandLine command="datahall datasets upload photos ./photos" />
-              </EmptyState>
-            )
-          }
-        />
-      )}
-    </Panel>
+    <NamedList
+      label={t('datasets.title')}
+      pages={useInfiniteQuery(datasetListQuery(project.slug))}
+      columns={useColumns()}
+      link={link}
+      name={name}
+      noneFound={t('datasets.none_found')}
+      onClear={onClear}
+      file={`${project.slug}-datasets`}
+      remember="datasets"
+      empty={
+        <EmptyState title={t('datasets.empty')}>
+          <p>{t('datasets.empty_text')}</p>
+          <Button
+            leftSection={<Upload size={15} aria-hidden />}
+            onClick={onUpload}
+            disabled={datasetCan.upload(project) !== undefined}
+          >
+            {t('datasets.upload_first')}
+          </Button>
+          <CommandLine command="datahall datasets upload photos ./photos" />
+        </EmptyState>
+      }
+    />
   )
 }
 

@@ -1,15 +1,14 @@
-import { Alert } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { datasetUsesQuery } from '@/api/queries/datasets'
 import type { Project, Use } from '@/api/types'
 import { StateBadge } from '@/components/StateBadge'
 import { useRefreshOn } from '@/hooks/use-live'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { TextLink } from '@/ui/TextLink'
 import { KINDS } from '@/util/job-kinds'
 import { pb } from '@/util/path-builder'
@@ -25,7 +24,6 @@ const rowKey = ({ run }: Use) => run.id
 /** Every run that read this version, and what it made of it. */
 export function UsedBy({ project, dataset, number }: Props) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const query = datasetUsesQuery(project.slug, dataset, number)
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(query)
   useRefreshOn(`project.${project.id}`, query.queryKey)
@@ -33,11 +31,7 @@ export function UsedBy({ project, dataset, number }: Props) {
   const rows = useMemo(() => data?.pages.flatMap(({ results }) => results), [data])
   return (
     <Panel label={t('datasets.tab_used')}>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       {(rows !== undefined || !error) && (
         <DataTable
           label={t('datasets.tab_used')}

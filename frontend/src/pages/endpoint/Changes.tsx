@@ -1,14 +1,15 @@
 /** What can be wanted otherwise of an endpoint: more replicas, another version, other limits. */
-import { Alert, Button, Group, Modal, NumberInput, SimpleGrid, Stack, Text } from '@mantine/core'
+
+import { Button, Group, Modal, NumberInput, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { deployVersion, endpointQuery, scaleEndpoint, setLimits } from '@/api/queries/endpoints'
 import type { Endpoint, Project } from '@/api/types'
 import { useEndpointRef } from '@/hooks/use-endpoint'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { VersionPicker } from '@/pages/endpoints/VersionPicker'
 import { BLANK, type Draft, resourcesOf } from '@/pages/endpoints/wanted'
+import { Refusal } from '@/ui/Refusal'
 
 interface Props {
   project: Project
@@ -180,7 +181,6 @@ interface FormProps {
 
 function Form({ title, text, action, change, ready, onClose, children }: FormProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const submit = (event: FormEvent) => {
     event.preventDefault()
     change.mutate()
@@ -199,11 +199,7 @@ function Form({ title, text, action, change, ready, onClose, children }: FormPro
             {text}
           </Text>
           {children}
-          {change.error !== null && (
-            <Alert color="red" role="alert">
-              {refusal(change.error)}
-            </Alert>
-          )}
+          {change.error !== null && <Refusal of={change.error} />}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}

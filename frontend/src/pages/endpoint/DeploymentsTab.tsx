@@ -1,15 +1,15 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { endpointCan } from '@/api/can'
 import { deploymentsQuery, rollBack } from '@/api/queries/endpoints'
 import type { Deployment, Endpoint, Project } from '@/api/types'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { useChange } from './Changes'
 import classes from './EndpointPage.module.css'
 
@@ -21,7 +21,6 @@ interface Props {
 /** What it serves and once served, who wanted it, and the way back. */
 export function DeploymentsTab({ project, endpoint }: Props) {
   const { t, format, say } = useI18n()
-  const refusal = useRefusal()
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(
     deploymentsQuery(project.slug, endpoint.id),
   )
@@ -121,11 +120,7 @@ export function DeploymentsTab({ project, endpoint }: Props) {
   )
   return (
     <Panel label={t('endpoints.tab_deployments')}>
-      {(error || back.error) && (
-        <Alert color="red" role="alert">
-          {refusal(error ?? back.error)}
-        </Alert>
-      )}
+      <Refusal of={error ?? back.error} />
       <DataTable
         label={t('endpoints.tab_deployments')}
         columns={columns}

@@ -1,4 +1,4 @@
-import { Alert, Skeleton, Tabs } from '@mantine/core'
+import { Skeleton, Tabs } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -7,11 +7,11 @@ import type { Endpoint, Project } from '@/api/types'
 import { useEndpointRef, useEndpointSearch, useEndpointView } from '@/hooks/use-endpoint'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { CodeBlock } from '@/ui/CodeBlock'
+import { Refusal } from '@/ui/Refusal'
 import { type EndpointTab, pb } from '@/util/path-builder'
 import { DeploymentsTab } from './DeploymentsTab'
 import classes from './EndpointPage.module.css'
@@ -40,7 +40,6 @@ export default function EndpointPage() {
 
 function EndpointByRef({ project, name }: { project: Project; name: string }) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const query = endpointQuery(project.slug, name)
   const { data: endpoint, error } = useQuery(query)
   // its replicas, deployments and keys are asked for under the same key
@@ -57,9 +56,7 @@ function EndpointByRef({ project, name }: { project: Project; name: string }) {
           <EndpointTabs project={project} endpoint={endpoint} />
         </>
       ) : error ? (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
+        <Refusal of={error} />
       ) : (
         <div role="status" aria-label={t('loading')} className={classes.page}>
           <Skeleton height={28} width={320} />

@@ -1,20 +1,9 @@
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  NumberInput,
-  Select,
-  Stack,
-  TextInput,
-  Title,
-} from '@mantine/core'
+import { Button, Group, Modal, NumberInput, Select, Stack, TextInput, Title } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { endpointCan } from '@/api/can'
 import { createKey, keysQuery, revokeKey } from '@/api/queries/endpoints'
 import type { Endpoint, EndpointKey, Project } from '@/api/types'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { Secret } from '@/pages/admin/Secret'
 import { ActionButton } from '@/ui/ActionButton'
@@ -22,6 +11,7 @@ import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import classes from './EndpointPage.module.css'
 
 interface Props {
@@ -34,7 +24,6 @@ interface Props {
 /** Who may call it: programs with a key of their own. */
 export function KeysTab({ project, endpoint, onMade }: Props) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const queryClient = useQueryClient()
   const query = keysQuery(project.slug, endpoint.id)
   const { data, error } = useQuery(query)
@@ -126,11 +115,7 @@ export function KeysTab({ project, endpoint, onMade }: Props) {
         <Title order={2}>{t('endpoints.tab_keys')}</Title>
         {data && data.results.length > 0 && button}
       </div>
-      {(error || revoke.error) && (
-        <Alert color="red" role="alert">
-          {refusal(error ?? revoke.error)}
-        </Alert>
-      )}
+      <Refusal of={error ?? revoke.error} />
       <Panel label={t('endpoints.tab_keys')}>
         <DataTable
           label={t('endpoints.tab_keys')}
@@ -186,7 +171,6 @@ interface NewKeyProps extends Props {
 
 function NewKey({ project, endpoint, onMade, onClose }: NewKeyProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const [name, setName] = useState('')
   const [days, setDays] = useState('90')
   const [pace, setPace] = useState<number | ''>('')
@@ -241,11 +225,7 @@ function NewKey({ project, endpoint, onMade, onClose }: NewKeyProps) {
             max={10_000_000}
             allowDecimal={false}
           />
-          {create.error && (
-            <Alert color="red" role="alert">
-              {refusal(create.error)}
-            </Alert>
-          )}
+          <Refusal of={create.error} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}

@@ -1,4 +1,4 @@
-import { Alert, Button, Progress, SegmentedControl, Skeleton, Title } from '@mantine/core'
+import { Button, Progress, SegmentedControl, Skeleton, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { PencilLine } from 'lucide-react'
@@ -8,13 +8,14 @@ import type { TrafficSeries } from '@/api/traffic-stream'
 import type { Endpoint, Project, Replica } from '@/api/types'
 import { useEndpointSearch, useEndpointView, useTraffic } from '@/hooks/use-endpoint'
 import { useRefreshOn } from '@/hooks/use-live'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import type { Range } from '@/ui/LineChart'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { TimeChart } from '@/ui/TimeChart'
 import { pb, type TrafficRange } from '@/util/path-builder'
+import { refusalName } from '@/util/refusals'
 import { RANGE_SECONDS, RANGES } from '@/util/traffic-ranges'
 import classes from './EndpointPage.module.css'
 import { Replicas } from './Replicas'
@@ -41,7 +42,6 @@ export function Overview({ project, endpoint }: Props) {
   const query = replicasQuery(project.slug, endpoint.id)
   const replicas = useQuery(query)
   useRefreshOn(`endpoint.${endpoint.id}`, query.queryKey)
-  const refusal = useRefusal()
   const zoom: Range | null = from !== undefined && to !== undefined ? [from, to] : null
   return (
     <div className={classes.stack}>
@@ -81,11 +81,7 @@ export function Overview({ project, endpoint }: Props) {
         seconds={RANGE_SECONDS[range]}
         zoom={zoom}
       />
-      {replicas.error && (
-        <Alert color="red" role="alert">
-          {refusal(replicas.error)}
-        </Alert>
-      )}
+      <Refusal of={replicas.error} />
       <Replicas
         project={project}
         endpoint={endpoint}
@@ -127,14 +123,9 @@ interface ChartsProps extends Props {
 
 function Charts({ project, endpoint, replicas, seconds, zoom }: ChartsProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { series, now, error } = useTraffic(project.slug, endpoint, seconds)
   if (error && !series) {
-    return (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
-    )
+    return <Refusal of={error} />
   }
   if (!series) return <Skeleton height={260} aria-label={t('loading')} />
   return (
@@ -153,7 +144,7 @@ interface DrawnProps extends Props {
 }
 
 function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) {
-  const { t, format, say } = useI18n()
+  const { t, format } = useI18n()
   const view = useEndpointView()
   const sync = `endpoint-${endpoint.id}`
   const onZoom = (chosen: Range | null) =>
@@ -199,7 +190,7 @@ function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) 
               { name: t('endpoints.all_requests'), values: series.requests, color: 0 },
               { name: t('endpoints.errors'), values: series.errors, color: 4 },
               ...refused.slice(0, 4).map(({ code, values }, i) => ({
-                name: code,
+                name: refusalName(code, t),
                 values,
                 color: [1, 2, 3, 5][i] ?? 7,
               })),
@@ -208,8 +199,8 @@ function Drawn({ project, endpoint, replicas, series, now, range }: DrawnProps) 
           {refused.length > 0 && (
             <ul className={classes.legend} aria-label={t('endpoints.refused')}>
               {refused.map(({ code, all }) => (
-                <li key={code} title={say({ code })}>
-                  <code>{code}</code> {format.number(all * series.step)}
+                <li key={code} title={code}>
+                  {refusalName(code, t)} {format.number(all * series.step)}
                 </li>
               ))}
             </ul>

@@ -1,5 +1,4 @@
 import {
-  Alert,
   Button,
   Collapse,
   Group,
@@ -16,9 +15,9 @@ import { type FormEvent, useEffect, useState } from 'react'
 import { ApiProblem } from '@/api/errors'
 import { createEndpoint, endpointsQuery } from '@/api/queries/endpoints'
 import type { Endpoint, Project } from '@/api/types'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { CodeBlock } from '@/ui/CodeBlock'
+import { Refusal } from '@/ui/Refusal'
 import { VersionPicker } from './VersionPicker'
 import { BLANK, type Draft, toCommand, toCurl, wantedOf } from './wanted'
 
@@ -33,7 +32,6 @@ interface Props {
 /** Gives a model version an address. */
 export function DeployDialog({ project, model, onMade, onClose }: Props) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const queryClient = useQueryClient()
   const { data: endpoints } = useQuery(endpointsQuery(project.slug))
   const taken = new Set(endpoints?.results.map(({ name }) => name))
@@ -191,11 +189,7 @@ export function DeployDialog({ project, model, onMade, onClose }: Props) {
               />
             </SimpleGrid>
           </Collapse>
-          {create.error && (
-            <Alert color="red" role="alert">
-              {refusal(create.error)}
-            </Alert>
-          )}
+          <Refusal of={create.error} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, CopyButton } from '@mantine/core'
+import { ActionIcon, CopyButton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { Check, Copy, Rocket } from 'lucide-react'
@@ -9,7 +9,6 @@ import type { Endpoint, Project } from '@/api/types'
 import { EndpointBadge } from '@/components/EndpointBadge'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
@@ -18,6 +17,7 @@ import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { pb } from '@/util/path-builder'
 import { DeployDialog } from './DeployDialog'
 import classes from './EndpointsPage.module.css'
@@ -28,7 +28,6 @@ const route = getRouteApi('/signed-in/projects/$project/endpoints')
 /** Every address that answers calls with a model. */
 export default function EndpointsPage() {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const project = useProject()
   const { deploy, open } = route.useSearch()
   const navigate = route.useNavigate()
@@ -58,11 +57,7 @@ export default function EndpointsPage() {
       <PageHeader title={t('endpoints.title')} text={t('endpoints.text')}>
         {data && data.results.length > 0 && button}
       </PageHeader>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       <Panel label={t('endpoints.title')}>
         <DataTable
           label={t('endpoints.title')}

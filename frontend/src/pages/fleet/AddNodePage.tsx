@@ -1,4 +1,4 @@
-import { Alert, Button, Skeleton } from '@mantine/core'
+import { Button, Skeleton } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { CircleCheck, PartyPopper, Radio, TriangleAlert } from 'lucide-react'
@@ -8,13 +8,13 @@ import type { Invitation } from '@/api/types'
 import { useLive, useRefreshOn } from '@/hooks/use-live'
 import { useNow } from '@/hooks/use-now'
 import { useSession } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { CommandLine } from '@/ui/CommandLine'
 import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { checksOf, hasReported } from '@/util/node-checks'
 import { pb } from '@/util/path-builder'
 import classes from './fleet.module.css'
@@ -47,7 +47,6 @@ export default function AddNodePage() {
 /** An invitation, and the node that comes with it. */
 function Invite() {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const navigate = useNavigate()
   const queryClient = useQueryClient()
   const { invitation: id } = route.useSearch()
@@ -72,16 +71,8 @@ function Invite() {
     <div className={classes.add}>
       <Panel label={t('add.step_run')} className={classes.step}>
         <h2 className={classes.sectionTitle}>{t('add.step_run')}</h2>
-        {invite.error && (
-          <Alert color="red" role="alert">
-            {refusal(invite.error)}
-          </Alert>
-        )}
-        {error && !made && (
-          <Alert color="red" role="alert">
-            {refusal(error)}
-          </Alert>
-        )}
+        <Refusal of={invite.error} />
+        {error && !made && <Refusal of={error} />}
         {made && !used ? (
           <Command made={made} />
         ) : (
@@ -143,15 +134,10 @@ function Command({ made }: { made: Invitation }) {
 /** What is well with the new node, and what is to be done. */
 function Greeted({ id }: { id: string }) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const { data: node, error } = useQuery(nodeQuery(id))
   useRefreshOn(`node.${id}`, nodeQuery(id).queryKey)
   if (error && !node) {
-    return (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
-    )
+    return <Refusal of={error} />
   }
   if (!node) return <Skeleton height={160} aria-label={t('loading')} />
   return (

@@ -1,4 +1,4 @@
-import { Alert, SegmentedControl, Skeleton, TextInput, useComputedColorScheme } from '@mantine/core'
+import { SegmentedControl, Skeleton, TextInput, useComputedColorScheme } from '@mantine/core'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { Plus, Search } from 'lucide-react'
 import { useDeferredValue, useMemo } from 'react'
@@ -8,7 +8,6 @@ import { STATE_TEXT } from '@/components/FleetLegend'
 import { FleetMap } from '@/components/FleetMap'
 import { useFleet } from '@/hooks/use-fleet'
 import { useSession } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
@@ -17,6 +16,7 @@ import { CommandLine } from '@/ui/CommandLine'
 import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { type ColorBy, STATES, stateColor } from '@/util/fleet-colors'
 import { sumsOf } from '@/util/fleet-sums'
 import { type FleetColor, type FleetSearch, pb } from '@/util/path-builder'
@@ -37,7 +37,6 @@ export default function FleetPage() {
   const { t } = useI18n()
   useTitle(t('fleet.title'))
   const session = useSession()
-  const refusal = useRefusal()
   const navigate = useNavigate()
   const search = route.useSearch()
   const { stream, nodes, error } = useFleet()
@@ -67,11 +66,7 @@ export default function FleetPage() {
           {t('fleet.add')}
         </ActionButton>
       </PageHeader>
-      {error != null && !nodes && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      {error != null && !nodes && <Refusal of={error} />}
       {nodes?.length === 0 ? (
         <Panel label={t('fleet.title')}>
           <EmptyState title={t('fleet.empty')}>

@@ -1,14 +1,14 @@
-import { Alert, Button, SegmentedControl, Skeleton } from '@mantine/core'
+import { Button, SegmentedControl, Skeleton } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { Undo2 } from 'lucide-react'
 import { useMemo } from 'react'
 import type { Node } from '@/api/types'
 import { useReadings } from '@/hooks/use-node'
-import { useRefusal } from '@/hooks/use-refusal'
 import { type I18n, useI18n } from '@/i18n'
 import { EmptyState } from '@/ui/EmptyState'
 import type { LineSeries, Range } from '@/ui/LineChart'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { TimeChart } from '@/ui/TimeChart'
 import {
   DEVICE_CHARTS,
@@ -33,7 +33,6 @@ interface Props {
 /** Everything that the node and its devices have read, under one cursor. */
 export function NodeCharts({ node, search }: Props) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const navigate = useNavigate()
   const { from, to } = search
   const between = useMemo<Range | null>(
@@ -86,11 +85,7 @@ export function NodeCharts({ node, search }: Props) {
           />
         </div>
       </div>
-      {error != null && (
-        <Alert color="red" role="alert" mb="sm">
-          {refusal(error)}
-        </Alert>
-      )}
+      {error != null && <Refusal of={error} mb="sm" />}
       {!axis ? (
         error == null && <Skeleton height={420} aria-label={t('loading')} />
       ) : (

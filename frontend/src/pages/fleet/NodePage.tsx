@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Modal, Skeleton, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { Braces } from 'lucide-react'
@@ -19,6 +19,7 @@ import { CodeBlock } from '@/ui/CodeBlock'
 import { ConfirmDialog } from '@/ui/ConfirmDialog'
 import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
+import { Refusal } from '@/ui/Refusal'
 import { CLOCK_WARN_MS } from '@/util/node-checks'
 import { pb } from '@/util/path-builder'
 import { DeviceHealth } from './DeviceHealth'
@@ -30,20 +31,13 @@ const route = getRouteApi('/signed-in/nodes/$node')
 
 export default function NodePage() {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { node: id } = route.useParams()
   const { data: node, error } = useQuery(nodeQuery(id))
   useRefreshOn(`node.${id}`, nodeQuery(id).queryKey)
   useTitle(node?.name ?? t('node.name'))
   if (error instanceof ApiProblem && error.status === 404) return <NotFoundPage />
   if (!node) {
-    return error ? (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
-    ) : (
-      <Skeleton height={400} aria-label={t('loading')} />
-    )
+    return error ? <Refusal of={error} /> : <Skeleton height={400} aria-label={t('loading')} />
   }
   // another node is another page: nothing of the one before stays
   return <Loaded key={node.id} node={node} />
@@ -52,7 +46,7 @@ export default function NodePage() {
 type Asked = 'cordon' | 'remove' | 'inspect' | null
 
 function Loaded({ node }: { node: Node }) {
-  const { t, format } = useI18n()
+  const { t, format, say } = useI18n()
   const search = route.useSearch()
   const [asked, ask] = useState<Asked>(null)
   return (
@@ -85,6 +79,7 @@ function Loaded({ node }: { node: Node }) {
       >
         <Actions node={node} ask={ask} />
       </PageHeader>
+      {node.simulated && <Note tone="waiting">{t('node.pretended_means')}</Note>}
       {node.cordoned_at && (
         <Note tone="waiting">
           {node.cordon_reason
@@ -99,6 +94,13 @@ function Loaded({ node }: { node: Node }) {
       {Math.abs(node.clock_offset_ms) > CLOCK_WARN_MS && (
         <Note tone="bad">
           {t('node.clock_wrong', { offset: format.duration(Math.abs(node.clock_offset_ms)) })}
+        </Note>
+      )}
+      {node.isolation?.profile === 'none' && (
+        <Note tone="bad">
+          {t('node.not_isolated', {
+            why: node.isolation.reason ? say(node.isolation.reason) : '',
+          })}
         </Note>
       )}
       <div className={classes.columns}>

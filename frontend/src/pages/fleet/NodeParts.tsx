@@ -9,6 +9,7 @@ import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { Panel } from '@/ui/Panel'
+import { isolationOf } from '@/util/isolation'
 import { CLOCK_WARN_MS } from '@/util/node-checks'
 import { pb } from '@/util/path-builder'
 import classes from './fleet.module.css'
@@ -217,6 +218,7 @@ export function NodeFacts({ node }: Props) {
       `${offset > 0 ? '+' : ''}${format.number(offset)} ms`,
       Math.abs(offset) > CLOCK_WARN_MS,
     ],
+    [t('fact.isolation'), isolationOf(node, t), node.isolation?.profile === 'none'],
     [t('meter.disk'), node.disk_bytes > 0 ? format.bytes(node.disk_bytes) : '–'],
     [t('fact.joined'), format.dateTime(node.created_at)],
   ]
@@ -281,6 +283,7 @@ const EVENTS: Record<NodeEvent['kind'], MessageKey> = {
   contact: 'node.event_contact',
   rebooted: 'node.event_rebooted',
   upgraded: 'node.event_upgraded',
+  isolation: 'node.event_isolation',
   device_fault: 'node.event_fault',
   device_cleared: 'node.event_cleared',
 }

@@ -198,6 +198,13 @@ describe('the page of a node', () => {
     await waitFor(() => expect(screen.queryByText(/GPU 0 fell off the bus/)).toBeNull())
   })
 
+  it('says that there is no such host', async () => {
+    answers({ 'GET /api/v1/nodes/n1': make.node({ simulated: true }) })
+    open('/nodes/n1')
+
+    expect(await screen.findByText(/^There is no such host/)).toBeTruthy()
+  })
+
   it('tells of an XID, and that GPUs are simulated', async () => {
     const event = { id: 'e1', at: NOON, actor_kind: 'system', actor_name: 'datahall' }
     answers({
@@ -222,6 +229,26 @@ describe('the page of a node', () => {
     expect(button.getAttribute('aria-disabled')).toBe('true')
     await userEvent.click(button)
     expect(screen.queryByRole('dialog')).toBeNull()
+  })
+
+  it('says what its jobs are kept from', async () => {
+    answers()
+    open('/nodes/n1')
+
+    expect(await screen.findByText('bubblewrap; memory and processes limited')).toBeTruthy()
+    expect(screen.queryByText(/^Isolation: none/)).toBeNull()
+  })
+
+  it('says that they are kept from nothing, and what mends it', async () => {
+    const text = 'Install it (apt install bubblewrap).'
+    const reason = { code: 'isolation_not_installed', params: {}, text }
+    const isolation = { profile: 'none', reason, limits: [] }
+    answers({ 'GET /api/v1/nodes/n1': make.node({ isolation }) })
+    open('/nodes/n1')
+
+    expect(
+      await screen.findByText(/^Isolation: none\. Any job can .*apt install bubblewrap/),
+    ).toBeTruthy()
   })
 
   it('tells our processes from strangers’', async () => {

@@ -1,8 +1,8 @@
-import { Alert, Skeleton } from '@mantine/core'
+import { Skeleton } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
+import { Refusal } from '@/ui/Refusal'
 
 interface Props<T> {
   query: UseQueryResult<T>
@@ -14,14 +14,9 @@ interface Props<T> {
 /** What a question was answered with; until then its place, or why there is no answer. */
 export function Answer<T>({ query: { data, error }, height, children }: Props<T>) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   if (data !== undefined) return children(data)
   if (error) {
-    return (
-      <Alert color="red" role="alert" m="sm">
-        {refusal(error)}
-      </Alert>
-    )
+    return <Refusal of={error} m="sm" />
   }
   return <Skeleton height={height} m="sm" w="auto" aria-label={t('loading')} />
 }

@@ -1,4 +1,4 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleAlert, CircleCheck, TriangleAlert } from 'lucide-react'
@@ -8,9 +8,9 @@ import { attentionQuery } from '@/api/queries/home'
 import type { Attention, Project } from '@/api/types'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useSession } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
+import { Refusal } from '@/ui/Refusal'
 import { keyOf } from '@/util/news'
 import { pageOf, remedyOf } from '@/util/remedies'
 import { Answer } from './Answer'
@@ -108,7 +108,6 @@ interface UncordonProps {
 
 function Uncordon({ node, name, project }: UncordonProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const reason = nodeCan.operate(useSession())
   const queryClient = useQueryClient()
   const taking = useMutation({
@@ -132,11 +131,7 @@ function Uncordon({ node, name, project }: UncordonProps) {
       >
         {t('home.uncordon')}
       </ActionButton>
-      {taking.error && (
-        <Alert color="red" role="alert">
-          {refusal(taking.error)}
-        </Alert>
-      )}
+      <Refusal of={taking.error} />
     </>
   )
 }

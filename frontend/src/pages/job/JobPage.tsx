@@ -1,4 +1,4 @@
-import { Alert, Skeleton, Tabs } from '@mantine/core'
+import { Skeleton, Tabs } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { hasEnded } from '@/api/can'
@@ -6,10 +6,10 @@ import { jobQuery, runsQuery } from '@/api/queries/jobs'
 import type { Job, Project, Run } from '@/api/types'
 import { type RunAt, useMetrics, useRefreshOn } from '@/hooks/use-live'
 import { useJobId, useJobSearch, useJobView, useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
+import { Refusal } from '@/ui/Refusal'
 import { type JobTab, pb } from '@/util/path-builder'
 import { ConfigTab } from './ConfigTab'
 import { EventsTab } from './EventsTab'
@@ -38,7 +38,6 @@ export default function JobPage() {
 
 function JobById({ project, id }: { project: Project; id: string }) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const query = jobQuery(project.slug, id)
   const { data: job, error } = useQuery(query)
   useRefreshOn(`job.${id}`, query.queryKey)
@@ -51,9 +50,7 @@ function JobById({ project, id }: { project: Project; id: string }) {
       {job ? (
         <JobInFull project={project} job={job} />
       ) : error ? (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
+        <Refusal of={error} />
       ) : (
         <div role="status" aria-label={t('loading')} className={classes.page}>
           <Skeleton height={28} width={320} />

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Anchor, CopyButton } from '@mantine/core'
+import { ActionIcon, Anchor, CopyButton } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Check, Copy, Download } from 'lucide-react'
@@ -9,11 +9,11 @@ import { modelQuery } from '@/api/queries/models'
 import type { Evaluation, Job, Output, Project, Run } from '@/api/types'
 import { ConfusionMatrix } from '@/components/ConfusionMatrix'
 import { useRefreshOn } from '@/hooks/use-live'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { type Column, DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { confusionOf } from '@/util/evaluations'
 import { pb } from '@/util/path-builder'
 import classes from './JobPage.module.css'
@@ -27,7 +27,6 @@ interface Props {
 /** What a run left: files, the model version made of them, and how good it is. */
 export function OutputsTab({ project, job, run }: Props) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const query = outputsQuery(project.slug, job.id, run.number)
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(query)
   useRefreshOn(`job.${job.id}`, query.queryKey)
@@ -38,9 +37,7 @@ export function OutputsTab({ project, job, run }: Props) {
       {model && <Measured project={project} run={run} model={model} />}
       <Panel label={t('job.files')}>
         {error ? (
-          <Alert color="red" role="alert">
-            {refusal(error)}
-          </Alert>
+          <Refusal of={error} />
         ) : (
           <DataTable
             label={t('job.files')}

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, SegmentedControl, Slider, Switch } from '@mantine/core'
+import { ActionIcon, Button, SegmentedControl, Slider, Switch } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { X } from 'lucide-react'
 import { useMemo, useState } from 'react'
@@ -10,10 +10,10 @@ import type { Job, Project, Run } from '@/api/types'
 import { type NodeHistory, useNodeSeries } from '@/hooks/use-node-series'
 import { useNow } from '@/hooks/use-now'
 import { useJobSearch, useJobView } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { LineChart, type LineSeries, type Range } from '@/ui/LineChart'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { envelope, smoothed } from '@/util/curves'
 import type { Formats } from '@/util/formats'
 import { lineAtByte } from '@/util/line-name'
@@ -188,7 +188,6 @@ function Marked({
   step,
 }: Omit<Props, 'metrics'> & { at: number; step: number | null }) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const view = useJobView()
   const find = useMutation({
     mutationFn: () => findInLog(project.slug, job.id, run.number, at),
@@ -219,11 +218,7 @@ function Marked({
           <X size={14} aria-hidden />
         </ActionIcon>
       </span>
-      {find.error && (
-        <Alert color="red" role="alert" p="xs">
-          {refusal(find.error)}
-        </Alert>
-      )}
+      <Refusal of={find.error} p="xs" />
     </>
   )
 }
@@ -309,7 +304,6 @@ interface MachineProps {
 /** What the node did while the job ran: all of it, whoever used it. */
 function Machine({ node, begun, ended, zoom, axis, shared }: MachineProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   // what is looked at closely is asked for closely
   const [left, right] = (zoom ?? []).map((place) => axis.secondAt(place))
   const until = right != null && left != null && right > left ? Math.ceil(right) : ended
@@ -329,11 +323,7 @@ function Machine({ node, begun, ended, zoom, axis, shared }: MachineProps) {
   return (
     <Panel label={t('job.machine', { node: node.name })} className={classes.machine}>
       <h2 className={classes.heading}>{t('job.machine', { node: node.name })}</h2>
-      {history.error !== null && (
-        <Alert color="red" role="alert">
-          {refusal(history.error)}
-        </Alert>
-      )}
+      {history.error !== null && <Refusal of={history.error} />}
       <div className={classes.charts}>
         {charts.map(({ title, series, ...look }) => {
           const along = axis.along(

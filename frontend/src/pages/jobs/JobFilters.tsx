@@ -49,6 +49,7 @@ export function JobFilters({ project }: { project: Project }) {
         kept={`jobs.${project.slug}`}
         builtIn={[
           { name: t('jobs.view_all'), search: {} },
+          { name: t('jobs.view_work'), search: { kind: ['train', 'script', 'evaluate'] } },
           { name: t('jobs.view_running'), search: { state: ['running'] } },
           { name: t('jobs.view_failed'), search: { state: ['failed'], ended: 'today' } },
           { name: t('jobs.view_mine'), search: { owner: 'me' } },

@@ -1,4 +1,4 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
@@ -8,7 +8,6 @@ import { jobListQuery } from '@/api/queries/jobs'
 import type { Job, Project } from '@/api/types'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
@@ -17,6 +16,7 @@ import { DataTable } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { pb } from '@/util/path-builder'
 import { useColumns } from './columns'
 import { JobFilters, useJobsSearch } from './JobFilters'
@@ -57,7 +57,6 @@ export default function JobsPage() {
 
 function JobList({ project }: { project: Project }) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { search, set, filtered } = useJobsSearch()
   const columns = useColumns(project)
   const query = jobListQuery(project.slug, search)
@@ -68,11 +67,7 @@ function JobList({ project }: { project: Project }) {
   const { order } = search
   return (
     <Panel label={t('jobs.title')} className={classes.list}>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       {(jobs !== undefined || !error) && (
         <DataTable
           label={t('jobs.title')}

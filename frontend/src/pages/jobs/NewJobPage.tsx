@@ -1,4 +1,4 @@
-import { Alert, Skeleton } from '@mantine/core'
+import { Skeleton } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
@@ -15,6 +15,7 @@ import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
 import { Note } from '@/ui/Note'
 import { PageHeader } from '@/ui/PageHeader'
+import { Refusal } from '@/ui/Refusal'
 import { type NewJobSearch, pb } from '@/util/path-builder'
 import { unique } from '@/util/unique'
 import classes from './NewJobPage.module.css'
@@ -35,7 +36,6 @@ const TYPED_MS = 300
 /** A form for a job: filled from nothing, from a recipe, or from a job to do once more. */
 export default function NewJobPage() {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const project = useProject()
   const search = route.useSearch()
   useTitle(t('jobs.new'), project.name)
@@ -59,9 +59,7 @@ export default function NewJobPage() {
         text={cloned.data && t('jobs.new_clone_of', { name: cloned.data.name })}
       />
       {error ? (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
+        <Refusal of={error} />
       ) : begin && recipes.data ? (
         <NewJob
           key={`${project.id} ${search.clone}`}

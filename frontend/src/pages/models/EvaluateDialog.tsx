@@ -4,8 +4,8 @@ import { useState } from 'react'
 import { datasetChoicesQuery } from '@/api/queries/choices'
 import { datasetQuery } from '@/api/queries/datasets'
 import { evaluateModel } from '@/api/queries/models'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
+import { Refusal } from '@/ui/Refusal'
 import { profileOf } from '@/util/profile'
 
 interface Props {
@@ -20,7 +20,6 @@ interface Props {
 /** On which data a version is to be measured. */
 export function EvaluateDialog({ project, model, onSubmitted, onClose }: Props) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const [dataset, setDataset] = useState<string | null>(null)
   const [number, setNumber] = useState<string | null>(null)
   const [split, setSplit] = useState('')
@@ -103,11 +102,7 @@ export function EvaluateDialog({ project, model, onSubmitted, onClose }: Props) 
               />
             </Group>
           )}
-          {submit.error && (
-            <Alert color="red" role="alert">
-              {refusal(submit.error)}
-            </Alert>
-          )}
+          <Refusal of={submit.error} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t('cancel')}

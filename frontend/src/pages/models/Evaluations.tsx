@@ -1,16 +1,15 @@
-import { Alert } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { modelVersionQuery } from '@/api/queries/models'
 import type { Evaluation, EvaluationDetail, ModelVersion } from '@/api/types'
 import { ConfusionMatrix } from '@/components/ConfusionMatrix'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import { EmptyState } from '@/ui/EmptyState'
 import { Facts } from '@/ui/Facts'
 import { Panel } from '@/ui/Panel'
 import { PictureGrid } from '@/ui/PictureGrid'
+import { Refusal } from '@/ui/Refusal'
 import { TextLink } from '@/ui/TextLink'
 import { detailsOf, newestFirst } from '@/util/comparison'
 import { EXACT, pb } from '@/util/path-builder'
@@ -28,7 +27,6 @@ interface Props {
 /** What was measured on a version; one measurement in full. */
 export function Evaluations({ project, model, version }: Props) {
   const { t, format } = useI18n()
-  const refusal = useRefusal()
   const search = route.useSearch()
   const all = newestFirst(version.evaluations)
   const chosen = all[(search.evaluation ?? 1) - 1] ?? all[0]
@@ -88,11 +86,7 @@ export function Evaluations({ project, model, version }: Props) {
             : null,
         ]}
       />
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
+      <Refusal of={error} />
       <Detail key={chosen.id} evaluation={chosen} detail={detail} project={project} model={model} />
     </Panel>
   )

@@ -1,14 +1,14 @@
-import { Alert, Skeleton } from '@mantine/core'
+import { Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, type LinkProps } from '@tanstack/react-router'
 import { Box, Database, type LucideIcon, Radio, Workflow } from 'lucide-react'
 import { lineageQuery } from '@/api/queries/models'
 import type { Lineage, LineageNode } from '@/api/types'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useI18n } from '@/i18n'
 import type { MessageKey } from '@/i18n/translate'
 import { EmptyState } from '@/ui/EmptyState'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { TextLink } from '@/ui/TextLink'
 import { layered, type Placed } from '@/util/lineage'
 import { EXACT, pb } from '@/util/path-builder'
@@ -55,15 +55,12 @@ const HEAD = 28
 /** What a model came from and what came of it, from data to endpoint. */
 export function LineageGraph({ project, model, current }: Props) {
   const { t } = useI18n()
-  const refusal = useRefusal()
   const { data, error } = useQuery(lineageQuery(project, model))
   return (
     <Panel label={t('models.tab_lineage')} className={classes.panel}>
       {data === undefined ? (
         error ? (
-          <Alert color="red" role="alert">
-            {refusal(error)}
-          </Alert>
+          <Refusal of={error} />
         ) : (
           <Skeleton height={240} aria-label={t('loading')} />
         )

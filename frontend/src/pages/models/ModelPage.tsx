@@ -1,4 +1,4 @@
-import { Alert, Button, Menu, Skeleton } from '@mantine/core'
+import { Button, Menu, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, notFound, useNavigate } from '@tanstack/react-router'
 import { ChevronDown, Download, FlaskConical, Rocket } from 'lucide-react'
@@ -11,7 +11,6 @@ import { FileTable } from '@/components/FileTable'
 import { Inspect } from '@/components/Inspect'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { ActionButton } from '@/ui/ActionButton'
@@ -19,6 +18,7 @@ import { EmptyState } from '@/ui/EmptyState'
 import { PageHeader } from '@/ui/PageHeader'
 import { PageTabs } from '@/ui/PageTabs'
 import { Panel } from '@/ui/Panel'
+import { Refusal } from '@/ui/Refusal'
 import { TextLink } from '@/ui/TextLink'
 import { MODEL_TABS, pb } from '@/util/path-builder'
 import { Compare } from './Compare'
@@ -45,7 +45,6 @@ export default function ModelPage() {
   const project = useProject()
   const { model: name } = route.useParams()
   const { t } = useI18n()
-  const refusal = useRefusal()
   useTitle(name, project.name)
   const query = modelQuery(project.slug, name)
   const { data, error } = useQuery(query)
@@ -53,9 +52,7 @@ export default function ModelPage() {
   if (error instanceof ApiProblem && error.status === 404) throw notFound()
   if (data === undefined) {
     return error ? (
-      <Alert color="red" role="alert">
-        {refusal(error)}
-      </Alert>
+      <Refusal of={error} />
     ) : (
       <>
         <PageHeader title={name} />

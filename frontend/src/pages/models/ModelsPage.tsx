@@ -1,20 +1,19 @@
-import { Alert, Button } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { useEffect, useMemo } from 'react'
+import { useMemo } from 'react'
 import { modelListQuery } from '@/api/queries/models'
 import type { Model, Project } from '@/api/types'
+import { NamedList } from '@/components/NamedList'
 import { useRefreshOn } from '@/hooks/use-live'
 import { useProject } from '@/hooks/use-params'
-import { useRefusal } from '@/hooks/use-refusal'
 import { useTitle } from '@/hooks/use-title'
 import { useI18n } from '@/i18n'
 import { CommandLine } from '@/ui/CommandLine'
-import { type Column, DataTable } from '@/ui/DataTable'
+import type { Column } from '@/ui/DataTable'
 import { EmptyState } from '@/ui/EmptyState'
 import { NameFilter } from '@/ui/NameFilter'
 import { PageHeader } from '@/ui/PageHeader'
-import { Panel } from '@/ui/Panel'
 import { newestFirst } from '@/util/comparison'
 import { pb } from '@/util/path-builder'
 import { signatureOf, TASKS } from '@/util/signature'
@@ -52,63 +51,31 @@ interface ListProps {
   onClear: () => void
 }
 
-const rowKey = ({ id }: Model) => id
-
 function ModelList({ project, name, onClear }: ListProps) {
   const { t } = useI18n()
-  const refusal = useRefusal()
-  const query = modelListQuery(project.slug)
-  const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(query)
   useRefreshOn(`project.${project.id}`, ['models', project.slug])
-  const columns = useColumns()
   const link = useMemo(() => (row: Model) => pb.model(project.slug, row.name), [project.slug])
-  const all = useMemo(() => data?.pages.flatMap(({ results }) => results), [data])
-  const sought = name.toLocaleLowerCase()
-  const rows = useMemo(
-    () => all?.filter((row) => row.name.toLocaleLowerCase().includes(sought)),
-    [all, sought],
-  )
-  // what is sought may be on a page that is not here yet
-  useEffect(() => {
-    if (sought && hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [sought, hasNextPage, isFetchingNextPage, fetchNextPage])
   return (
-    <Panel label={t('models.title')} className={classes.list}>
-      {error && (
-        <Alert color="red" role="alert">
-          {refusal(error)}
-        </Alert>
-      )}
-      {(rows !== undefined || !error) && (
-        <DataTable
-          label={t('models.title')}
-          columns={columns}
-          rows={rows}
-          rowKey={rowKey}
-          link={link}
-          more={{ has: hasNextPage, busy: isFetchingNextPage, load: () => void fetchNextPage() }}
-          csv={`${project.slug}-models`}
-          remember="models"
-          empty={
-            sought ? (
-              <EmptyState title={t('models.none_found')}>
-                <Button size="xs" variant="default" onClick={onClear}>
-                  {t('models.clear_filter')}
-                </Button>
-              </EmptyState>
-            ) : (
-              <EmptyState title={t('models.empty')}>
-                <p>{t('models.empty_text')}</p>
-                <Button renderRoot={(props) => <Link {...props} {...pb.newJob(project.slug)} />}>
-                  {t('models.train_first')}
-                </Button>
-                <CommandLine command="datahall demo" />
-              </EmptyState>
-            )
-          }
-        />
-      )}
-    </Panel>
+    <NamedList
+      label={t('models.title')}
+      pages={useInfiniteQuery(modelListQuery(project.slug))}
+      columns={useColumns()}
+      link={link}
+      name={name}
+      noneFound={t('models.none_found')}
+      onClear={onClear}
+      file={`${project.slug}-models`}
+      remember="models"
+      empty={
+        <EmptyState title={t('models.empty')}>
+          <p>{t('models.empty_text')}</p>
+          <Button renderRoot={(props) => <Link {...props} {...pb.newJob(project.slug)} />}>
+            {t('models.train_first')}
+          </Button>
+          <CommandLine command="datahall demo" />
+        </EmptyState>
+      }
+    />
   )
 }
 

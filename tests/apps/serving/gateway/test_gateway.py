@@ -427,15 +427,17 @@ class TestLimits:
         endpoint = make.endpoint(replica)
         _, key = make.key(endpoint)
         body = json.dumps(BODY).encode().ljust(600)
-        rest = Event()
+        sent, rest = Event(), Event()
         json_key = {**key, "Content-Type": "application/json"}
 
         def slowly():
             yield body[:-1]
+            sent.set()
             rest.wait(20)
             yield body[-1:]
 
         slow = predict.soon(endpoint, json_key, content=slowly())
+        assert sent.wait(20)  # else it could be the one that finds no room
         until(lambda: predict(endpoint, json_key, content=body).status_code == 429, seconds=5)
         rest.set()
 

@@ -1,4 +1,4 @@
-import { Textarea, TextInput } from '@mantine/core'
+import { NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import type { JobPreview } from '@/api/types'
 import { useI18n } from '@/i18n'
@@ -108,6 +108,20 @@ export function ScriptOptions() {
           value={variables(at(draft, 'env'))}
           onChange={(next) => set('env', next.length > 0 ? fromVariables(next) : undefined)}
           error={wrong('env')}
+        />
+        <NativeSelect
+          label={t('jobs.new_network')}
+          description={t('jobs.new_network_help')}
+          inputWrapperOrder={ORDER}
+          data={[
+            { value: 'host', label: t('jobs.new_network_host') },
+            { value: 'none', label: t('jobs.new_network_none') },
+          ]}
+          value={at(draft, 'network') === 'none' ? 'none' : 'host'}
+          onChange={({ currentTarget }) =>
+            set('network', currentTarget.value === 'none' ? 'none' : undefined)
+          }
+          error={wrong('network')}
         />
       </div>
     </Section>

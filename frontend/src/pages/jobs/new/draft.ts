@@ -17,6 +17,7 @@ const ORDER = [
   'arguments',
   'requirements',
   'env',
+  'network',
   'dataset',
   'split',
   'inputs',
@@ -148,7 +149,7 @@ const COMMON = ['resources', 'grace_seconds']
 /** What of a job's config is asked for, by kind; the rest of it is what the server made of that. */
 const FROM_CONFIG: Record<string, string[]> = {
   train: ['recipe', 'parameters', 'dataset', 'model', ...COMMON],
-  script: ['entrypoint', 'arguments', 'requirements', 'env', 'model', ...COMMON],
+  script: ['entrypoint', 'arguments', 'requirements', 'env', 'network', 'model', ...COMMON],
   evaluate: ['model', 'dataset', 'split', ...COMMON],
 }
 

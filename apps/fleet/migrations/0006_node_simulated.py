@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("fleet", "0004_node_events"),
+        ("fleet", "0005_node_isolation"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("fleet", "0005_node_simulated"),
+        ("fleet", "0006_node_simulated"),
     ]
 
     operations = [
@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                     ("upgraded", "Upgraded"),
                     ("device_fault", "Device Fault"),
                     ("device_cleared", "Device Cleared"),
+                    ("isolation", "Isolation"),
                 ],
                 max_length=16,
             ),

@@ -1,4 +1,4 @@
-"""The key that signs orders: a file of the controller's, its public half a row for everybody."""
+"""The installation's key, which signs orders and the audit: a file of the controller's."""
 
 import hashlib
 import os
