@@ -159,7 +159,12 @@ class TestDownload:
 
 class TestCordon:
     def test_says_why(self):
-        node = {"id": "n1", "name": "one", "contact": "fresh", "cordoned_at": "2026-11-25T00:00Z"}
+        node = {
+            "id": "n1",
+            "name": "one",
+            "contact": "fresh",
+            "cordoned_at": "2026-11-25T00:00Z",
+        } | {"simulated": False}
 
         def answer(asked: Asked) -> Answer:
             if asked.method == "GET":

@@ -188,6 +188,16 @@ class TestCrash:
 
         assert not Job.objects.exists()
 
+    def test_a_retry_avoids_the_node_whose_hardware_failed(self):
+        agent = Agent(hosts.node())
+        job = make.script(make.project(), max_retries=1)
+
+        agent.run().fail(cause=Cause.HARDWARE)
+        settled(job)
+
+        newest = job.runs.order_by("-number")[0]
+        assert gangs.gangs([newest.gang_id])[newest.gang_id].avoid == [str(agent.node.id)]
+
     def test_while_trying_again_leaves_the_run_to_be_settled(self, monkeypatch):
         agent = Agent(hosts.node())
         job = make.script(make.project(), max_retries=1)

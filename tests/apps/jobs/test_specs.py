@@ -48,6 +48,7 @@ class TestTrain:
                 "device_count": 0,
                 "device_kind": "",
                 "device_memory_bytes": 0,
+                "simulated": False,
             },
             "grace_seconds": 10.0,
         }
