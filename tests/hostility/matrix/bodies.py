@@ -9,7 +9,7 @@ from tests.hostility.matrix.world import World
 
 ABC = {"digest": hashlib.sha256(b"abc").hexdigest(), "size": 3}
 FENCE = "fence"
-_P = "api/v1/projects/<slug:slug>/"
+PROJECT = "api/v1/projects/<slug:slug>/"
 
 Body = Mapping[str, Any] | None
 
@@ -56,30 +56,30 @@ BODIES: dict[tuple[str, str], Callable[[World], Body]] = {
     ("POST", "api/v1/nodes/<uuid:pk>/cordon"): lambda w: {"reason": "new fans"},
     ("POST", "api/v1/nodes/<uuid:pk>/uncordon"): lambda w: None,
     ("POST", "api/v1/projects"): lambda w: {"slug": "brand-new", "name": "Brand new"},
-    ("POST", _P + "members"): lambda w: {"username": "outsider", "role": "viewer"},
-    ("PATCH", _P + "members/<uuid:user_id>"): lambda w: {"role": "member"},
-    ("DELETE", _P + "members/<uuid:user_id>"): lambda w: None,
-    ("POST", _P + "uploads"): lambda w: {"filename": "a.bin", "size": 3},
-    ("POST", _P + "uploads/<uuid:id>/finish"): lambda w: None,
-    ("POST", _P + "datasets"): lambda w: {
+    ("POST", PROJECT + "members"): lambda w: {"username": "outsider", "role": "viewer"},
+    ("PATCH", PROJECT + "members/<uuid:user_id>"): lambda w: {"role": "member"},
+    ("DELETE", PROJECT + "members/<uuid:user_id>"): lambda w: None,
+    ("POST", PROJECT + "uploads"): lambda w: {"filename": "a.bin", "size": 3},
+    ("POST", PROJECT + "uploads/<uuid:id>/finish"): lambda w: None,
+    ("POST", PROJECT + "datasets"): lambda w: {
         "name": "fresh",
         "description": "",
         "files": [{"upload": str(w.ours.upload.id), "path": "a.bin"}],
     },
-    ("POST", _P + "examples/<str:name>"): lambda w: None,
-    ("PATCH", _P + "models/<str:ref>"): lambda w: {"description": "for digits"},
-    ("POST", _P + "jobs"): train,
-    ("POST", _P + "jobs/preview"): evaluate,
-    ("POST", _P + "jobs/stop"): lambda w: {"ids": [str(w.ours.waiting.id)]},
-    ("POST", _P + "jobs/<uuid:id>/stop"): lambda w: None,
-    ("POST", _P + "endpoints"): lambda w: {"name": "second", "model": w.ours.model},
-    ("PATCH", _P + "endpoints/<str:ref>"): lambda w: {"max_queue": 7},
-    ("DELETE", _P + "endpoints/<str:ref>"): lambda w: None,
-    ("POST", _P + "endpoints/<str:ref>/deploy"): lambda w: {"model": w.ours.model},
-    ("POST", _P + "endpoints/<str:ref>/rollback"): lambda w: {"deployment": 1},
-    ("POST", _P + "endpoints/<str:ref>/scale"): lambda w: {"replicas": 2},
-    ("POST", _P + "endpoints/<str:ref>/keys"): lambda w: {"name": "k", "expires_in_days": 1},
-    ("DELETE", _P + "endpoints/<str:ref>/keys/<uuid:id>"): lambda w: None,
+    ("POST", PROJECT + "examples/<str:name>"): lambda w: None,
+    ("PATCH", PROJECT + "models/<str:ref>"): lambda w: {"description": "for digits"},
+    ("POST", PROJECT + "jobs"): train,
+    ("POST", PROJECT + "jobs/preview"): evaluate,
+    ("POST", PROJECT + "jobs/stop"): lambda w: {"ids": [str(w.ours.waiting.id)]},
+    ("POST", PROJECT + "jobs/<uuid:id>/stop"): lambda w: None,
+    ("POST", PROJECT + "endpoints"): lambda w: {"name": "second", "model": w.ours.model},
+    ("PATCH", PROJECT + "endpoints/<str:ref>"): lambda w: {"max_queue": 7},
+    ("DELETE", PROJECT + "endpoints/<str:ref>"): lambda w: None,
+    ("POST", PROJECT + "endpoints/<str:ref>/deploy"): lambda w: {"model": w.ours.model},
+    ("POST", PROJECT + "endpoints/<str:ref>/rollback"): lambda w: {"deployment": 1},
+    ("POST", PROJECT + "endpoints/<str:ref>/scale"): lambda w: {"replicas": 2},
+    ("POST", PROJECT + "endpoints/<str:ref>/keys"): lambda w: {"name": "k", "expires_in_days": 1},
+    ("DELETE", PROJECT + "endpoints/<str:ref>/keys/<uuid:id>"): lambda w: None,
     ("POST", "agent/v1/join"): lambda w: {"token": "dhj_no", "name": "n", "public_key": ""},
     ("POST", "agent/v1/challenge"): lambda w: {"node": str(w.node.id)},
     ("POST", "agent/v1/token"): lambda w: {"node": str(w.node.id), "nonce": "", "signature": ""},
@@ -90,4 +90,4 @@ BODIES: dict[tuple[str, str], Callable[[World], Body]] = {
     ),
 }
 # what a query must have for an answer
-QUERIES = {_P + "search": "?q=a"}
+QUERIES = {PROJECT + "search": "?q=a"}

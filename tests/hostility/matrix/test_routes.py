@@ -80,7 +80,9 @@ def test_the_openapi_document_has_no_route_that_is_not_walked() -> None:
 
 
 @pytest.mark.parametrize("name", WHO)
-def test_everybody_meets_what_is_declared(world: World, name: str, record_cells: Counter) -> None:
+def test_everybody_meets_what_is_declared(
+    world: World, name: str, record_cells: Counter[str]
+) -> None:
     who, wrong = WHO[name], []
     for path in needs():
         for method in METHODS:
@@ -95,7 +97,7 @@ def test_everybody_meets_what_is_declared(world: World, name: str, record_cells:
 
 @pytest.mark.parametrize("name", WHO)
 def test_what_is_another_projects_might_as_well_not_be_there(
-    world: World, name: str, record_cells: Counter
+    world: World, name: str, record_cells: Counter[str]
 ) -> None:
     who, wrong = WHO[name], []
     for path, methods in needs().items():
@@ -124,7 +126,7 @@ def test_what_is_another_projects_might_as_well_not_be_there(
 
 @pytest.mark.parametrize("name", WHO)
 def test_an_unknown_path_is_not_there_for_anybody(
-    world: World, name: str, record_cells: Counter
+    world: World, name: str, record_cells: Counter[str]
 ) -> None:
     for path in ("/api/v1/none", "/agent/v1/none", "/api/v2/projects", "/transfer", "/live"):
         for method in METHODS:
