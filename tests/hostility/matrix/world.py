@@ -101,6 +101,7 @@ def tenant(name: str, machine: Machine) -> Tenant:
     agent.write_points(("loss", 1, 0.5))
     agent.succeed(TRAINED | {"signature.json": _served()})
     settled(job)
+    over.refresh_from_db()
 
     running = train("running")
     _started(machine, now)
