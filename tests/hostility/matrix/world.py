@@ -1,6 +1,8 @@
 """Two organisations with one of everything each, and everybody who might ask for it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
@@ -33,7 +35,7 @@ from tests.apps.jobs import make as jobs
 from tests.apps.jobs.agent import Agent
 from tests.apps.jobs.test_road import TRAINED, settled
 from tests.apps.serving.make import endpoint as make_endpoint
-from tests.hostility.matrix.declared import WHO, Who
+from tests.hostility.matrix.declared import SAFE, WHO, Who
 
 S = WorkloadState
 CANARY = "canary"  # in every name of the other tenant's things: no answer to ours may show it
@@ -199,6 +201,7 @@ class World:
         invite()
         self.join_token = JoinToken.objects.order_by("-id")[0]
         self.people: dict[str, User] = {}
+        self._never: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         self.tokens: dict[str, UUID] = {}
         self.uploads: dict[str, UUID] = {}
@@ -260,14 +263,25 @@ class World:
             given |= {"data": body, "content_type": "application/json"}
         client = self.clients[who.name]
         cookies = client.cookies.output(header="", sep=";") if client.cookies else ""
-        with transaction.atomic():
+        with self._undone() if method not in SAFE else nullcontext():
             response: Any = getattr(client, method.lower())(path, **given)
             whole = b"".join(response) if response.streaming else response.content
-            transaction.set_rollback(True)
         if client.cookies:
             client.cookies = SimpleCookie(cookies)
         kind = response.headers.get("Content-Type", "")
         return Answer(response.status_code, kind, whole.decode("utf-8", "replace"))
+
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+
+    def never_there(self, who: Who) -> str:
+        """What somebody is told of a project that never was."""
+        if who.name not in self._never:
+            self._never[who.name] = self.ask(who, "GET", "/api/v1/projects/never-was").text
+        return self._never[who.name]
 
     def own(self, noun: str, who: Who) -> str:
         """What stands for a noun of ours in an address that somebody asks for."""
