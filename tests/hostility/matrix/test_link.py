@@ -11,9 +11,17 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from agents.protocol.base import Message
-from agents.protocol.link import Heartbeat, LogChunk, MetricBatch, Point, WorkloadReport
+from agents.protocol.link import (
+    Heartbeat,
+    LogChunk,
+    MetricBatch,
+    Point,
+    RunningWorkload,
+    WorkloadReport,
+)
 from agents.protocol.workloads import WorkloadState
 from apps.artifacts.models import Upload
+from apps.fleet.models import Outbox
 from apps.ingest import router
 from apps.jobs.models import Job, Run
 from apps.telemetry.models import LogChunk as StoredLog
@@ -129,15 +137,30 @@ def test_its_own_are_taken(world: World) -> None:
         assert not answer.refused
 
 
-def test_a_heartbeat_that_claims_anothers_workload_leaves_it_alone(world: World) -> None:
-    theirs = world.theirs.workload
-    beat = Heartbeat(sent_at=time.time(), running=[])
-    before = Workload.objects.filter(pk=theirs.id).values().get()
+@pytest.mark.parametrize("state", [WorkloadState.RUNNING, WorkloadState.FINISHING])
+def test_a_heartbeat_that_claims_anothers_workload_leaves_it_alone(
+    world: World, state: WorkloadState, record_cells: Counter[str]
+) -> None:
+    """Whoever claims it is told to stop it, and nobody else is."""
+    theirs, ours = world.theirs.workload, world.ours.workload
+    # a beat was missed before: only the workload's own node may make that good
     with transaction.atomic():
-        said(world.node.id, beat)
+        Workload.objects.filter(pk=theirs.id).update(missed_heartbeats=1)
+        before = Workload.objects.filter(pk=theirs.id).values().get()
+        orders = set(Outbox.objects.values_list("pk", flat=True))
+        claimed = [
+            RunningWorkload(workload=theirs.id, fence=theirs.gang.fence, state=state),
+            RunningWorkload(workload=ours.id, fence=ours.gang.fence, state=WorkloadState.RUNNING),
+        ]
+        said(world.node.id, Heartbeat(sent_at=time.time(), running=claimed))
         after = Workload.objects.filter(pk=theirs.id).values().get()
+        made = Outbox.objects.exclude(pk__in=orders)
+        told = {(order.node_id, order.op, order.workload_id) for order in made}
         transaction.set_rollback(True)
     assert after == before
+    assert told <= {(world.node.id, "stop", theirs.id)}
+    assert told or state is not WorkloadState.RUNNING
+    record_cells["link messages"] += 1
 
 
 def test_the_doors_of_nodes_answer_of_another_nodes_workload_as_of_none(
