@@ -1,11 +1,16 @@
 """Who is asking: a bearer token or a browser's session, nothing else."""
 
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from apps.accounts import selectors, services
-from apps.accounts.models import Token
+from apps.accounts.models import Token, User
 from apps.accounts.principals import Principal
 from apps.common.errors import DomainError
 
@@ -40,6 +45,14 @@ class SessionAuthentication(authentication.SessionAuthentication):
             super().enforce_csrf(request)
         except exceptions.PermissionDenied as error:
             raise CsrfRefused from error
+
+
+def person_of_session(key: str) -> User | None:
+    """Whose session this is; None if it has ended, or its person may not sign in."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    return user if isinstance(user, User) else None
 
 
 def principal_of_bearer(raw: str) -> Principal | None:

@@ -16,7 +16,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
     created_at = serializers.DateTimeField(source="date_joined", read_only=True)
 
 
-class UserCreateSerializer(serializers.ModelSerializer[User]):
+class UserCreateSerializer(StrictSerializer, serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ["username", "password", "is_operator"]

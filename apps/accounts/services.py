@@ -11,11 +11,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from apps.accounts import credentials
+from apps.accounts.events import AccessChanged
 from apps.accounts.models import SignInAttempt, SignInLink, Token, User
 from apps.accounts.scopes import Scope, covers
 from apps.audit import services as audit
 from apps.common.actors import SYSTEM, Actor
 from apps.common.errors import DomainError, NotFound
+from apps.common.events import publish
 
 LONGEST_TOKEN = timedelta(days=366)
 LINK_LIFETIME = timedelta(days=1)
@@ -119,6 +121,7 @@ def revoke_token(*, user: User, token_id: UUID, actor: Actor, at: datetime) -> N
         token.revoked_at = at
         token.save(update_fields=["revoked_at"])
         audit.record(actor, "token.revoke", token, name=token.name)
+        publish(AccessChanged(holder=user.id))
 
 
 def create_run_token(*, run_id: UUID, project_id: UUID, expires_at: datetime, at: datetime) -> str:
@@ -142,6 +145,7 @@ def create_run_token(*, run_id: UUID, project_id: UUID, expires_at: datetime, at
 def revoke_run_tokens(*, run_id: UUID, at: datetime) -> None:
     """End whatever tokens a run has."""
     Token.objects.filter(run_id=run_id, revoked_at=None).update(revoked_at=at)
+    publish(AccessChanged(holder=run_id))
 
 
 def note_use(*, token: Token, at: datetime) -> None:
@@ -205,6 +209,11 @@ def check_password(*, username: str, password: str, address: str, at: datetime) 
         SignInAttempt.objects.filter(username=username[:150], address=address).delete()
         audit.record(user.actor, "session.open", user, by="password")
     return user
+
+
+def note_sign_out(*, user: User) -> None:
+    """A session of this person has ended, and what it held open with it."""
+    publish(AccessChanged(holder=user.id))
 
 
 def forget_ways_in(*, before: datetime) -> None:
@@ -291,6 +300,7 @@ def _shut_out(user: User, *, at: datetime) -> None:
     for session in Session.objects.filter(expire_date__gt=at).iterator():
         if session.get_decoded().get(SESSION_KEY) == str(user.pk):
             session.delete()
+    publish(AccessChanged(holder=user.id))
 
 
 @transaction.atomic
@@ -302,6 +312,7 @@ def change_password(*, user: User, current: str, password: str, actor: Actor) ->
     _set_password(user, password)
     user.save(update_fields=["password"])
     audit.record(actor, "user.password", user)
+    publish(AccessChanged(holder=user.id))
     return user
 
 

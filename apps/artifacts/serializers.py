@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from apps.artifacts import tickets
 from apps.artifacts.models import Upload
+from apps.common.serializers import StrictSerializer
 
 
 class UploadSerializer(serializers.ModelSerializer[Upload]):
@@ -35,7 +36,7 @@ class UploadSerializer(serializers.ModelSerializer[Upload]):
         return upload.finished_at is not None
 
 
-class UploadCreateSerializer(serializers.Serializer[Any]):
+class UploadCreateSerializer(StrictSerializer):
     filename = serializers.CharField(max_length=255, default="", allow_blank=True)
     size = serializers.IntegerField(min_value=0)
     digest = serializers.CharField(max_length=64, default="", allow_blank=True)

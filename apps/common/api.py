@@ -16,6 +16,7 @@ from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -253,11 +254,13 @@ def _request_sha256(request: Request) -> str:
 # health
 
 
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     """This process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """This process and what it cannot work without: 200, or 503 with what is missing."""
     checks = {"database": _database_answers(), "redis": _redis_answers()}

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from apps.artifacts import filesets
 from apps.common.api import rendered
+from apps.common.serializers import StrictSerializer
 from apps.datasets import selectors
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.projects.permissions import principal_of
@@ -130,14 +131,14 @@ class DatasetDetailSerializer(DatasetSerializer):
         return DatasetVersionSerializer(versions, many=True, context=self.context).data
 
 
-class PlacedUploadSerializer(serializers.Serializer[Any]):
+class PlacedUploadSerializer(StrictSerializer):
     """A finished upload and the name it has among the files."""
 
     upload = serializers.UUIDField()
     path = serializers.CharField(max_length=4096, trim_whitespace=False)
 
 
-class DatasetPublishSerializer(serializers.Serializer[Any]):
+class DatasetPublishSerializer(StrictSerializer):
     """Files for a new dataset, or for a new version of the one that has the name."""
 
     name = serializers.CharField(max_length=100)

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
 from django.db import DatabaseError, InterfaceError
 
-from apps.accounts.authentication import principal_of_bearer
+from apps.accounts.authentication import person_of_session, principal_of_bearer
 from apps.accounts.models import User
 from apps.accounts.principals import Principal
 from apps.common import hub
@@ -19,11 +21,12 @@ log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 4096  # of what a browser says at once
 MAX_TOPICS = 200
-ASK_AGAIN_SECONDS = 60.0  # how long somebody may go on hearing of what is no longer theirs
+ASK_AGAIN_SECONDS = 60.0  # if the word that somebody's access has changed was lost
 
 TOO_LARGE = 1009
 UNREADABLE = 4400
 UNAUTHENTICATED = 4401
+SESSION_OVER = 4403  # come again: a page that changed its password has a new session
 
 
 class Wish(msgspec.Struct):
@@ -49,6 +52,9 @@ class LiveConsumer(Socket):
             return
         self.principal = principal
         self.inbox = hub.here().open(self._send_text)
+        self._due = asyncio.Event()
+        self._word = hub.here().open(self._told)
+        self._word.watch(f"access.{principal.id}")
         self._asking = asyncio.create_task(self._ask_again(self.inbox))
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
@@ -71,6 +77,7 @@ class LiveConsumer(Socket):
             self._asking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._asking
+            await self._word.close()
             await self.inbox.close()
 
     async def _authenticate(self) -> Principal | None:
@@ -83,19 +90,31 @@ class LiveConsumer(Socket):
     async def _ask_again(self, inbox: hub.Inbox) -> None:
         """Tokens end and people leave projects while their sockets stay open."""
         while True:
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), ASK_AGAIN_SECONDS)
+            self._due.clear()
             topics = sorted(inbox.topics)
             try:
-                lost = await in_thread(_lost)(self.principal, self._bearer, topics)
+                lost = await in_thread(_lost)(self.principal, self._proof, topics)
             except (DatabaseError, InterfaceError) as error:
                 log.warning("who may watch cannot be asked: %s", error)
                 continue
             if lost is None:
-                await self.close(UNAUTHENTICATED)
+                await self.close(SESSION_OVER if self._bearer is None else UNAUTHENTICATED)
                 return
             for topic in lost:
                 inbox.unwatch(topic)
                 inbox.put(_refusal(topic, "not_found"))
+
+    async def _told(self, text: str) -> None:
+        """Word that what the principal may see has changed, or may have before it was listened."""
+        self._due.set()
+
+    @property
+    def _proof(self) -> Callable[[], Principal | None]:
+        if self._bearer is not None:
+            return partial(principal_of_bearer, self._bearer)
+        return partial(person_of_session, self.scope["session"].session_key or "")
 
     async def _watch(self, inbox: hub.Inbox, topic: str, since: int | None) -> None:
         if topic not in inbox.topics and len(inbox.topics) >= MAX_TOPICS:
@@ -109,13 +128,13 @@ class LiveConsumer(Socket):
         await self.send({"type": "websocket.send", "text": text})
 
 
-def _lost(principal: Principal, bearer: str | None, topics: list[str]) -> list[str] | None:
+def _lost(
+    principal: Principal, proof: Callable[[], Principal | None], topics: list[str]
+) -> list[str] | None:
     """Those of the topics that somebody may no longer watch; None if they are nobody any more."""
-    if bearer is not None:
-        living = principal_of_bearer(bearer) is not None
-    else:
-        living = User.objects.filter(pk=principal.id, is_active=True).exists()
-    return [topic for topic in topics if not may_watch(principal, topic)] if living else None
+    if (now := proof()) is None or now.id != principal.id:
+        return None
+    return [topic for topic in topics if not may_watch(principal, topic)]
 
 
 def _read(text: str | None) -> Wish | None:

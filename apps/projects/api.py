@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from apps.accounts import services as accounts
 from apps.accounts.models import User
-from apps.accounts.permissions import check_scope, scope_of
+from apps.accounts.permissions import check_scope, principal_of, scope_of
 from apps.audit import selectors as audit
 from apps.audit.models import Entry
 from apps.common import answers
@@ -100,7 +100,10 @@ class SessionView(APIView):
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
         """Sign out."""
+        principal = principal_of(request)
         logout(request._request)
+        if isinstance(principal, User):
+            accounts.note_sign_out(user=principal)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

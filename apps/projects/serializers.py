@@ -37,18 +37,18 @@ class SessionSerializer(serializers.Serializer[Any]):
     projects = StandingSerializer(many=True)
 
 
-class SignInSerializer(serializers.Serializer[Any]):
+class SignInSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=128, trim_whitespace=False)
 
 
-class LanguageSerializer(serializers.Serializer[Any]):
+class LanguageSerializer(StrictSerializer):
     """The empty text is: whatever the browser asks for."""
 
     language = serializers.ChoiceField(choices=["", *LANGUAGES])
 
 
-class PasswordSerializer(serializers.Serializer[Any]):
+class PasswordSerializer(StrictSerializer):
     current = serializers.CharField(
         max_length=128, trim_whitespace=False, allow_blank=True, default=""
     )
@@ -83,7 +83,7 @@ class MemberAddSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class RoleSerializer(serializers.Serializer[Any]):
+class RoleSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=Role.choices)
 
 

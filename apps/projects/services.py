@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from apps.accounts import selectors as accounts
+from apps.accounts.events import AccessChanged
 from apps.accounts.models import User
 from apps.audit import services as audit
 from apps.common import events
@@ -147,3 +148,4 @@ def _check_not_last_owner(project: Project) -> None:
 def _say(actor: Actor, action: str, project: Project, user: User, **detail: str) -> None:
     audit.record(actor, action, user, project=project, username=user.username, **detail)
     events.publish(MembersChanged(project_id=project.id))
+    events.publish(AccessChanged(holder=user.id))

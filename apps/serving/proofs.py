@@ -5,21 +5,18 @@ import hashlib
 import time
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest
 from django.http.request import validate_host
 from django.utils import timezone
 
 from apps.accounts import credentials
 from apps.accounts import selectors as accounts
 from apps.accounts import services as account_services
-from apps.accounts.models import User
+from apps.accounts.authentication import person_of_session
 from apps.accounts.permissions import ScopeNeeded
 from apps.accounts.principals import Principal
 from apps.accounts.scopes import Scope, covers
@@ -145,10 +142,8 @@ def _principal_of_token(text: str) -> Principal:
 
 
 def _principal_of_session(session: str) -> Principal:
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session)
-    user = get_user(request)
-    if not isinstance(user, User):
+    user = person_of_session(session)
+    if user is None:
         raise KeyNeeded
     return user
 
