@@ -1,11 +1,11 @@
 """Every HTTP door: /api/v1 for people and programs, /agent/v1 for nodes, the console elsewhere."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from apps.accounts import api as accounts
 from apps.common import api
-from controlplane import console
+from controlplane import console, reference
 
 API_APPS = [
     "accounts",
@@ -26,7 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/<str:secret>", accounts.sign_in),
     *(path("api/v1/", include(f"apps.{app}.urls")) for app in API_APPS),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/docs/", reference.Reference.as_view(url_name="schema"), name="docs"),
     path("agent/v1/", include("apps.ingest.urls")),
     re_path(r"^(?:api|agent|live|transfer|static|assets)(?:/|$)", api.not_found),
     re_path(r"", console.index),

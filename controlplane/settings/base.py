@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "controlplane.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "controlplane.static.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -127,6 +128,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes travel through artifacts/transfer.py
 
 # what a gateway takes in (apps/serving/gateway.py)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests import make
+
 
 @pytest.fixture
 def page(settings, tmp_path):
@@ -38,3 +40,43 @@ def test_says_that_it_is_not_built(client, settings, tmp_path):
 
     assert answer.status_code == 503
     assert b"./dev up" in answer.content
+
+
+@pytest.mark.django_db
+class TestHeaders:
+    """What every answer has, refusals too."""
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/healthz", "/api/v1/session", "/api/v1/nothing", "/agent/v1/desired", "/sign-in/x", "/"],
+    )
+    def test_keep_a_browser_from_doing_anything_with_it(self, client, path):
+        answer = client.get(path)
+
+        assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+        assert "script-src" not in answer["Content-Security-Policy"]
+        assert answer["X-Frame-Options"] == "DENY"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Referrer-Policy"] == "same-origin"
+        assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "camera=()" in answer["Permissions-Policy"]
+
+    @pytest.mark.parametrize("path", ["/api/v1/session", "/api/v1/nothing", "/agent/v1/desired"])
+    def test_keep_data_out_of_the_cache(self, client, path):
+        assert client.get(path)["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+class TestReference:
+    def test_has_no_script_in_the_page(self, client):
+        person = make.user()
+        client.force_login(person)
+
+        page = client.get("/api/v1/docs/")
+        script = client.get("/api/v1/docs/?script=")
+
+        assert b"<script>" not in page.content
+        assert b'src="/api/v1/docs/?script="' in page.content
+        assert "script-src" not in page["Content-Security-Policy"]
+        assert "default-src 'self'" in page["Content-Security-Policy"]
+        assert script["Content-Type"].startswith("application/javascript")
