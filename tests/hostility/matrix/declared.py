@@ -52,7 +52,17 @@ api/v1/nodes/<uuid:pk>/uncordon                                 POST operator
 api/v1/nodes/<uuid:node_id>/events                              GET person
 api/v1/nodes/<uuid:node_id>/series                              GET person
 api/v1/nodes/<uuid:node_id>/workloads                           GET person
+api/v1/nodes/<uuid:pk>/devices/<uuid:device_id>/clear           POST operator
 api/v1/fleet/map                                                GET person
+
+api/v1/audit/chain                                              GET operator
+api/v1/audit/chain/records                                      GET operator
+api/v1/audit/chain/verify                                       POST operator
+api/v1/storage                                                  GET operator
+api/v1/restore                                                  GET operator
+api/v1/restore/release                                          POST operator
+api/v1/restore/orphans                                          GET operator
+api/v1/restore/orphans/<uuid:id>/stop                           POST operator
 
 api/v1/projects                                                 GET person  POST person
 api/v1/projects/<slug:slug>                                     GET viewer
@@ -94,6 +104,7 @@ api/v1/projects/<slug:slug>/endpoints/<str:ref>    GET viewer  PATCH member  DEL
 api/v1/projects/<slug:slug>/endpoints/<str:ref>/deploy          POST member
 api/v1/projects/<slug:slug>/endpoints/<str:ref>/rollback        POST member
 api/v1/projects/<slug:slug>/endpoints/<str:ref>/scale           POST member
+api/v1/projects/<slug:slug>/endpoints/<str:ref>/events          GET viewer
 api/v1/projects/<slug:slug>/endpoints/<str:ref>/deployments     GET viewer
 api/v1/projects/<slug:slug>/endpoints/<str:ref>/replicas        GET viewer
 api/v1/projects/<slug:slug>/endpoints/<str:ref>/replicas/<uuid:id>/log         GET viewer
@@ -121,6 +132,8 @@ NOUNS = {
     "users": "user",
     "join-tokens": "join_token",
     "nodes": "node",
+    "devices": "device",
+    "orphans": "orphan",
     "projects": "slug",
     "members": "member",
     "uploads": "upload",
@@ -135,7 +148,10 @@ NOUNS = {
     "workloads": "workload",
 }
 # of these there is one for the whole installation, or it is no thing of a tenant
-SHARED = {"slug", "sign_in", "user", "join_token", "node", "example", "number", "workload"}
+SHARED = {
+    *("slug", "sign_in", "user", "join_token", "node", "device", "orphan"),
+    *("example", "number", "workload"),
+}
 
 
 @dataclass(frozen=True)

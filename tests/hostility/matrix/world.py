@@ -21,14 +21,14 @@ from apps.artifacts import services as artifacts
 from apps.artifacts.models import Upload
 from apps.common.actors import SYSTEM
 from apps.fleet import services as fleet
-from apps.fleet.models import Contact, JoinToken, Node, Outbox
+from apps.fleet.models import Contact, Device, JoinToken, Node, Outbox
 from apps.jobs.models import Job, Run
 from apps.projects.models import Membership, Organisation, Project, Role
 from apps.registry.models import Model
 from apps.serving import services as serving
 from apps.serving.models import Endpoint, Key, Replica
 from apps.workloads import scheduling
-from apps.workloads.models import Workload
+from apps.workloads.models import Orphan, Workload
 from tests import make
 from tests.apps.fleet.hosts import Host, invite, invite_now
 from tests.apps.jobs import make as jobs
@@ -200,6 +200,12 @@ class World:
         make.user("by-password", password=make.PASSWORD)
         invite()
         self.join_token = JoinToken.objects.order_by("-id")[0]
+        self.device = Device.objects.create(
+            node_id=self.node.id, uuid="GPU-0", index=0, name="a GPU", memory_bytes=1
+        )
+        self.orphan = Orphan.objects.create(
+            node_id=self.node.id, workload_id=uuid4(), fence=1, state="running"
+        )
         self.people: dict[str, User] = {}
         self._never: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
@@ -293,6 +299,8 @@ class World:
             "user": self.outsider.id,
             "join_token": self.join_token.id,
             "node": self.node.id,
+            "device": self.device.id,
+            "orphan": self.orphan.id,
             "member": self.bystander.id,
             "upload": self.uploads.get(who.name) or self.another_upload,
             "dataset": ours.dataset,
