@@ -1,4 +1,4 @@
-.PHONY: up test check fmt openapi lock screens drill
+.PHONY: up test check fmt openapi lock screens drill chaos measures
 
 up: ; ./dev up
 test: ; ./dev test
@@ -8,3 +8,5 @@ openapi: ; .venv/bin/python manage.py spectacular --settings controlplane.settin
 lock: ; python3 deploy/scripts/lock.py
 screens: ; .venv/bin/python -m tests.e2e.screens
 drill: ; DATAHALL_DRILL=full .venv/bin/pytest -n0 -q tests/flows/test_restore.py
+chaos: ; .venv/bin/python -m tests.chaos
+measures: ; .venv/bin/python -m tests.architecture.measures --write

@@ -105,11 +105,13 @@ def _run(site: Site, api: httpx.Client, path: str, run: Row) -> Row:
 
 
 def _all(api: httpx.Client, path: str) -> Iterator[Row]:
-    address: str | None = f"{path}?limit=200"
-    while address:
-        page = _get(api, address).json()
+    asked: dict[str, Any] = {"limit": 200}
+    while True:
+        page = _get(api, path, **asked).json()
         yield from page["results"]
-        address = page.get("next")
+        if not (cursor := page.get("next")):
+            return
+        asked = {"cursor": cursor, "limit": 200}
 
 
 def _get(api: httpx.Client, path: str, **params: Any) -> httpx.Response:
