@@ -295,8 +295,9 @@ class TestRoad:
         _, key = make.key(endpoint)
         until(lambda: predict(endpoint, key).status_code == 200 and busy.calls and idle.calls)
         busy.hold()
+        asked = len(idle.calls) + len(busy.calls)
         waiting = [predict.soon(endpoint, key) for _ in range(2)]
-        until(lambda: busy.held)
+        until(lambda: busy.held and len(idle.calls) + len(busy.calls) == asked + 2)
         before = len(idle.calls), len(busy.calls)
 
         for _ in range(5):
