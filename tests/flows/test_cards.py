@@ -52,7 +52,10 @@ class Host:
         self.id = json.loads(joined.stdout)["node"]
         self._log = (folder / "agent.log").open("ab")
         self._process = subprocess.Popen(
-            [*self._agent, "run", "--state", self._state, "--no-broker"],
+            [
+                *(*self._agent, "run", "--state", self._state, "--no-broker"),
+                *("--isolation", "none"),  # a box would bind the cards' files, and there are none
+            ],
             cwd=ROOT,
             env=self._env | {"DATAHALL_STOP_WORKLOADS": "1"},
             stdout=self._log,
