@@ -46,13 +46,15 @@ class Drill:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.told = folder / "told"  # what payloads and the test tell one another
+        self.told.mkdir()
         self.port = free_port()
         self.agent: subprocess.Popen[bytes] | None = None
         self.ups: list[Up] = []
         self.here: Installation
 
     def start(self, state: Path) -> None:
-        up = Up(state, self.port)
+        up = Up(state, self.port, shared=self.told)
         self.ups.append(up)
         ready = up.wait_until_ready()
         self.here = Installation(state, ready["url"], ready["token"])
@@ -66,7 +68,7 @@ class Drill:
         subprocess.run(joining, cwd=ROOT, check=True, capture_output=True)
         with (self.folder / "far.out").open("wb") as output:
             self.agent = subprocess.Popen(
-                [*node, "run", "--state", str(state)],
+                [*node, "run", "--state", str(state), "--share", f"{self.told}:rw"],
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
@@ -83,17 +85,17 @@ class Drill:
 
     def submit(self, name: str) -> str:
         return self.here.submit_script(
-            RUNS_UNTIL_TOLD, name=name, arguments=[str(self.folder), name], resources=SMALL
+            RUNS_UNTIL_TOLD, name=name, arguments=[str(self.told), name], resources=SMALL
         )
 
     def begun(self, name: str) -> None:
-        wait_for((self.folder / f"{name}.starts").exists, f"{name} to start")
+        wait_for((self.told / f"{name}.starts").exists, f"{name} to start")
 
     def end(self, name: str) -> None:
-        (self.folder / f"{name}.end").touch()
+        (self.told / f"{name}.end").touch()
 
     def starts(self, name: str) -> int:
-        return len((self.folder / f"{name}.starts").read_text())
+        return len((self.told / f"{name}.starts").read_text())
 
     def log_has(self, job: str, text: str) -> bool:
         return text in self.here.log(job)

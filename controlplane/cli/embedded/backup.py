@@ -79,10 +79,10 @@ def backup(state: Path, folder: Path, *, keys: Path | None, tell: Callable[[str]
         raise EmbeddedError(f"there is no installation in {state}")
     own = Installation.open(state, port=None)
     moment = datetime.now(UTC)
-    target = folder / moment.strftime("%Y%m%dT%H%M%SZ")
+    target = folder / f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z"
     draft = folder / f".{target.name}.part"
     if target.exists():
-        raise EmbeddedError(f"{target} is there already: wait a second")
+        raise EmbeddedError(f"{target} is there already: try again")
     os.umask(0o077)
     draft.mkdir(parents=True, mode=0o700)
     try:
